@@ -1,0 +1,49 @@
+//! The local cloud: AWS's services, as far as Drydock needs them, over real booted machines.
+//!
+//! Every service has a folder with its API operations, its records (`state.rs`) and its reconciler, which
+//! makes true what the records say. Handlers only read and write the [`store`]; slow work is done by
+//! reconcilers, so a restarted daemon carries on where it was stopped.
+
+pub mod context;
+pub mod ids;
+pub mod store;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use context::{Caller, Ctx, Origin};
+pub use store::{Record, Store};
+
+/// What the daemon is told when it starts.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The state directory: the store, images, volumes, instances, logs and keys live there.
+    pub state_dir: PathBuf,
+    /// The twelve-digit number of the one account.
+    pub account: String,
+    /// The region that exists from the start.
+    pub default_region: String,
+}
+
+impl Config {
+    /// A configuration with the defaults for a state directory.
+    pub fn new(state_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            state_dir: state_dir.into(),
+            account: "123456789012".to_owned(),
+            default_region: "us-east-1".to_owned(),
+        }
+    }
+}
+
+/// The cloud: its state and the machines behind it.
+pub struct Cloud {
+    /// What the daemon was told when it started.
+    pub config: Config,
+    /// All records.
+    pub store: Store,
+    /// Boots and stops the machines.
+    pub driver: Arc<dyn machine::Driver>,
+    /// The machine images.
+    pub images: machine::images::ImageStore,
+}
