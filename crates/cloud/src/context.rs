@@ -32,26 +32,19 @@ pub enum Caller {
 }
 
 /// Where a request came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// Through the daemon's listener on the host.
     Host,
-    /// From inside a VPC, by the instance with this address.
-    Instance(InstanceAddress),
+    /// From inside a VPC, by the instance with this address. Two VPCs may use the same addresses, so the
+    /// VPC belongs to it.
+    Instance {
+        /// The VPC's id.
+        vpc_id: Arc<str>,
+        /// The instance's private address.
+        address: Ipv4Addr,
+    },
 }
-
-/// An address inside a VPC. Two VPCs may use the same addresses, so the VPC belongs to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct InstanceAddress {
-    /// Identifies the VPC among the daemon's running ones.
-    pub vpc: VpcKey,
-    /// The instance's private address.
-    pub address: Ipv4Addr,
-}
-
-/// A short handle of a VPC for the life of the daemon (ids are strings; this is `Copy`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct VpcKey(pub u32);
 
 /// The context of one request or of one step of a reconciler.
 #[derive(Clone)]

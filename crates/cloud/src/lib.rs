@@ -5,6 +5,7 @@
 //! reconcilers, so a restarted daemon carries on where it was stopped.
 
 pub mod context;
+pub mod http;
 pub mod ids;
 pub mod store;
 
