@@ -1,0 +1,44 @@
+//! Files that appear whole.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use crate::error::OsError;
+
+/// Writes `content` to `path` so that a reader, or a crash, sees the old file or the new one and nothing between.
+pub(crate) fn write_atomic(path: &Path, content: &[u8]) -> Result<(), OsError> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let mut beside = tempfile::NamedTempFile::new_in(dir).map_err(OsError::of("make a file in", dir))?;
+    beside.write_all(content).map_err(OsError::of("write", beside.path()))?;
+    beside.as_file().sync_all().map_err(OsError::of("sync", beside.path()))?;
+    beside.persist(path).map_err(|e| OsError::of("replace", path)(e.error))?;
+    sync_dir(dir)
+}
+
+/// Makes the names in `dir` durable.
+pub(crate) fn sync_dir(dir: &Path) -> Result<(), OsError> {
+    File::open(dir).and_then(|d| d.sync_all()).map_err(OsError::of("sync", dir))
+}
+
+/// Reads a file; `None` when there is none.
+pub(crate) fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, OsError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(OsError::of("read", path)(e)),
+    }
+}
+
+/// Removes a file or a whole directory; one that is not there is no error.
+pub(crate) fn remove_all(path: &Path) -> Result<(), OsError> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(e) => Err(e),
+    };
+    match removed {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(OsError::of("remove", path)(e)),
+        _ => Ok(()),
+    }
+}

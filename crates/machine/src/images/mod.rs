@@ -1,0 +1,13 @@
+//! Machine images: records, and layers on disk.
+//!
+//! A record is `STATE/images/<ami-id>.json`. A layer is a directory tree; an instance's root is an overlay of its
+//! image's layers. Layers of the base image are shared by all clouds of this machine and live in the cache
+//! directory; layers of the user's images live in `STATE/images/layers`.
+
+mod error;
+mod record;
+mod store;
+
+pub use error::ImageError;
+pub use record::{AMAZON, BlockDevice, DOCKER_GIB, Image, ImageState, ROOT_GIB};
+pub use store::ImageStore;

@@ -1,0 +1,93 @@
+//! What is known of an image.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The owner of the images that come with the cloud.
+pub const AMAZON: &str = "amazon";
+
+/// The size of an image's root volume in GiB, as the ECS-optimised AMI has it.
+pub const ROOT_GIB: u32 = 8;
+
+/// The size in GiB of the volume that holds Docker's storage, as the ECS-optimised AMI has it.
+pub const DOCKER_GIB: u32 = 22;
+
+/// A machine image, as `DescribeImages` shows it, and where its bytes are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    /// The image id (`ami-…`).
+    pub id: String,
+    /// The name, unique within its region.
+    pub name: String,
+    /// What it is, in a sentence.
+    pub description: String,
+    /// When it was made.
+    pub created: jiff::Timestamp,
+    /// An account id, or [`AMAZON`].
+    pub owner: String,
+    /// The one region that sees it; none means all.
+    pub region: Option<String>,
+    /// Its layers, top first.
+    pub layers: Vec<PathBuf>,
+    /// The processor architecture, in EC2's words (`x86_64`, `arm64`).
+    pub architecture: String,
+    /// Whether it can be launched.
+    pub state: ImageState,
+    /// The device name of the root volume.
+    pub root_device: String,
+    /// The volumes that an instance starts with, the root volume first.
+    pub block_devices: Vec<BlockDevice>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// The image that this one is another id of, if it is an alias.
+    pub alias_of: Option<String>,
+}
+
+/// An image's state, in EC2's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageState {
+    /// Being made.
+    Pending,
+    /// Can be launched.
+    Available,
+    /// Could not be made.
+    Failed,
+}
+
+/// A volume that an image's instances start with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BlockDevice {
+    /// The device name inside (`/dev/xvdcz`).
+    pub device: String,
+    /// The size in GiB.
+    pub size_gib: u32,
+    /// The EBS volume type (`gp2`).
+    pub volume_type: String,
+    /// Whether the volume goes when its instance does.
+    pub delete_on_termination: bool,
+    /// The file with its first content; none means an empty volume.
+    pub snapshot: Option<PathBuf>,
+}
+
+impl BlockDevice {
+    /// An empty general-purpose volume that goes with its instance.
+    pub fn empty(device: &str, size_gib: u32) -> Self {
+        Self {
+            device: device.to_owned(),
+            size_gib,
+            volume_type: "gp2".to_owned(),
+            delete_on_termination: true,
+            snapshot: None,
+        }
+    }
+
+    /// The devices of the ECS-optimised AMI: the root and Docker's storage.
+    pub fn ecs_optimised() -> Vec<Self> {
+        vec![Self::empty("/dev/xvda", ROOT_GIB), Self::empty("/dev/xvdcz", DOCKER_GIB)]
+    }
+}

@@ -1,0 +1,1 @@
+//! The VPC network: router and instance namespaces, security groups, route tables.
