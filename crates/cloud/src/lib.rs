@@ -4,7 +4,9 @@
 //! makes true what the records say. Handlers only read and write the [`store`]; slow work is done by
 //! reconcilers, so a restarted daemon carries on where it was stopped.
 
+pub mod api;
 pub mod context;
+pub mod ec2;
 pub mod http;
 pub mod ids;
 pub mod store;

@@ -1,0 +1,146 @@
+//! Records of volumes, images and key pairs.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::record;
+use crate::api::tags::Tags;
+
+/// A volume.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VolumeRecord {
+    /// The region.
+    pub region: String,
+    /// `vol-…`
+    pub id: String,
+    /// Its availability zone.
+    pub zone: String,
+    /// Its size in GiB.
+    pub size_gib: u32,
+    /// `gp2`, `gp3`, …
+    pub volume_type: String,
+    /// Input and output operations per second, where the type has such a figure.
+    pub iops: Option<i32>,
+    /// MiB per second, where the type has such a figure.
+    pub throughput: Option<i32>,
+    /// The snapshot that its mapping in an image names, as a description of where its bytes come from.
+    pub snapshot_id: Option<String>,
+    /// When it was made.
+    pub create_time: Timestamp,
+    /// Where it is in its life.
+    pub state: VolumeState,
+    /// The instance that has it.
+    pub attachment: Option<VolumeAttachment>,
+    /// The token that it was made with.
+    pub client_token: Option<String>,
+    /// Tags.
+    pub tags: Tags,
+}
+record!(VolumeRecord, "ec2.volume");
+
+/// Where a volume is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VolumeState {
+    /// Its file is being made.
+    Creating,
+    /// It may be attached.
+    Available,
+    /// An instance has it.
+    InUse,
+    /// Its file is being removed.
+    Deleting,
+    /// Its file could not be made.
+    Error,
+}
+
+impl VolumeState {
+    /// EC2's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Creating => "creating",
+            Self::Available => "available",
+            Self::InUse => "in-use",
+            Self::Deleting => "deleting",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// How a volume belongs to an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeAttachment {
+    /// The instance.
+    pub instance_id: String,
+    /// The name that the instance sees it under.
+    pub device: String,
+    /// Where the attachment is in its life.
+    pub state: AttachmentState,
+    /// When it was attached.
+    pub attach_time: Timestamp,
+    /// Whether it goes with the instance.
+    pub delete_on_termination: bool,
+}
+
+/// Where an attachment of a volume is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttachmentState {
+    /// The instance does not see it yet.
+    Attaching,
+    /// The instance sees it.
+    Attached,
+    /// It is being taken away; `force` even if it is mounted.
+    Detaching {
+        /// Whether it is taken away even if it is mounted.
+        force: bool,
+    },
+}
+
+impl AttachmentState {
+    /// EC2's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Attaching => "attaching",
+            Self::Attached => "attached",
+            Self::Detaching { .. } => "detaching",
+        }
+    }
+}
+
+/// What EC2 knows of an image beyond what the image store says: the AMI ids that stand for it besides its
+/// own, and tags.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImageRecord {
+    /// The region.
+    pub region: String,
+    /// `ami-…`
+    pub id: String,
+    /// The name of the image that this id stands for, when it is an adopted id.
+    pub alias_of: Option<String>,
+    /// Tags.
+    pub tags: Tags,
+}
+record!(ImageRecord, "ec2.image");
+
+/// A key pair's public half.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeyPairRecord {
+    /// The region.
+    pub region: String,
+    /// The key pair's name: that is what is unique.
+    pub id: String,
+    /// `key-…`
+    pub key_pair_id: String,
+    /// `rsa` or `ed25519`.
+    pub key_type: String,
+    /// The fingerprint in EC2's form for its type and origin.
+    pub fingerprint: String,
+    /// In OpenSSH's form: type, key, comment.
+    pub public_key: String,
+    /// When it was made or imported.
+    pub create_time: Timestamp,
+    /// Tags.
+    pub tags: Tags,
+}
+record!(KeyPairRecord, "ec2.key-pair");
