@@ -71,6 +71,8 @@ pub enum MachineStatus {
         /// The host's process id of the instance's init.
         leader_pid: i32,
     },
+    /// Its processes run but its init does not yet, or not again: it boots or reboots.
+    Booting,
     /// It has been booted and has ended; its volumes and console are still there.
     Exited,
 }
