@@ -1,0 +1,27 @@
+//! Parameters into input types, along the types' schemas.
+
+use crate::request::Params;
+use crate::value::Structure;
+use crate::{Error, ParsedRequest};
+
+mod form;
+mod json;
+mod path;
+mod refusal;
+pub(crate) mod scalar;
+
+/// Decodes the parameters of `request`.
+pub(crate) fn input<T: Structure + Default>(request: &ParsedRequest) -> Result<T, Error> {
+    let mut input = T::default();
+    fill(request, &mut input)?;
+    Ok(input)
+}
+
+fn fill(request: &ParsedRequest, input: &mut dyn Structure) -> Result<(), Error> {
+    let mut refusals = refusal::Refusals::new(request.service);
+    match &request.params {
+        Params::Form(node) => form::Decoder { refusals: &mut refusals }.structure(node, input, &path::Path::Root)?,
+        Params::Json(value) => json::Decoder { refusals: &mut refusals }.structure(value, input, &path::Path::Root)?,
+    }
+    refusals.finish()
+}
