@@ -1,0 +1,206 @@
+//! The instances of a stack and how far each has come, as far as the API tells.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_cloudformation::types::StackResource;
+use aws_sdk_ec2::types::{Filter, Instance};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::clients::Clients;
+use crate::error::{Error, sdk};
+use crate::phase::{self, Phase};
+
+/// One instance of a stack.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct StackInstance {
+    /// `i-…`.
+    pub id: String,
+    /// The resource that it belongs to: its Auto Scaling group's or its own logical id.
+    pub logical_id: String,
+    /// EC2's state, e.g. `running`.
+    pub state: String,
+    /// Private address.
+    pub private_ip: Option<String>,
+    /// Public address.
+    pub public_ip: Option<String>,
+    /// The launch time in RFC 3339.
+    pub launched: Option<String>,
+    /// How far its bootstrap has come.
+    pub phase: Phase,
+    /// What its console says last.
+    pub console_tail: Vec<String>,
+}
+
+impl StackInstance {
+    /// Whether its console says that user data has ended.
+    pub fn user_data_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended)
+    }
+}
+
+/// The physical ids of a stack's resources of one type, by logical id.
+pub fn physical_ids<'a>(resources: &'a [StackResource], resource_type: &str) -> BTreeMap<&'a str, &'a str> {
+    resources
+        .iter()
+        .filter(|resource| resource.resource_type() == Some(resource_type))
+        .filter_map(|resource| Some((resource.logical_resource_id()?, resource.physical_resource_id()?)))
+        .filter(|(_, physical)| !physical.is_empty())
+        .collect()
+}
+
+/// A stack's resources.
+///
+/// # Errors
+/// When CloudFormation cannot be asked.
+pub async fn resources(clients: &Clients, stack: &str) -> Result<Vec<StackResource>, Error> {
+    let answer = clients
+        .cloudformation
+        .describe_stack_resources()
+        .stack_name(stack)
+        .send()
+        .await
+        .map_err(|error| sdk("DescribeStackResources", error))?;
+    Ok(answer.stack_resources.unwrap_or_default())
+}
+
+/// The instances of a stack's Auto Scaling groups and its own instances, with their phases.
+///
+/// # Errors
+/// When a service cannot be asked.
+pub async fn of_stack(clients: &Clients, resources: &[StackResource]) -> Result<Vec<StackInstance>, Error> {
+    let mut found = Vec::new();
+    for (logical_id, group) in physical_ids(resources, "AWS::AutoScaling::AutoScalingGroup") {
+        let filter = Filter::builder().name("tag:aws:autoscaling:groupName").values(group).build();
+        found.extend(described(clients, logical_id, Some(filter), None).await?);
+    }
+    for (logical_id, id) in physical_ids(resources, "AWS::EC2::Instance") {
+        found.extend(described(clients, logical_id, None, Some(id)).await?);
+    }
+    let registered = registered(clients, resources).await?;
+    for instance in &mut found {
+        if registered.contains(&instance.id) && !matches!(instance.phase, Phase::Gone(_)) {
+            instance.phase = Phase::Registered;
+        }
+    }
+    Ok(found)
+}
+
+async fn described(
+    clients: &Clients,
+    logical_id: &str,
+    filter: Option<Filter>,
+    id: Option<&str>,
+) -> Result<Vec<StackInstance>, Error> {
+    let mut request = clients.ec2.describe_instances();
+    if let Some(filter) = filter {
+        request = request.filters(filter);
+    }
+    if let Some(id) = id {
+        request = request.instance_ids(id);
+    }
+    let mut pages = request.into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(reservation) = pages.next().await {
+        let reservation = reservation.map_err(|error| sdk("DescribeInstances", error))?;
+        for instance in reservation.instances.unwrap_or_default() {
+            found.push(instance);
+        }
+    }
+    let mut instances = Vec::with_capacity(found.len());
+    for instance in found {
+        instances.push(looked_at(clients, logical_id, instance).await?);
+    }
+    Ok(instances)
+}
+
+async fn looked_at(
+    clients: &Clients,
+    logical_id: &str,
+    instance: Instance,
+) -> Result<StackInstance, Error> {
+    let id = instance.instance_id.unwrap_or_default();
+    let state = instance.state.and_then(|s| s.name).map(|n| n.as_str().to_owned()).unwrap_or_default();
+    let console = match state.as_str() {
+        "pending" | "running" => console(clients, &id).await?,
+        _ => String::new(),
+    };
+    let phase = match state.as_str() {
+        "pending" | "running" => phase::of_console(&console),
+        gone => Phase::Gone(gone.to_owned()),
+    };
+    Ok(StackInstance {
+        logical_id: logical_id.to_owned(),
+        state,
+        private_ip: instance.private_ip_address,
+        public_ip: instance.public_ip_address,
+        launched: instance.launch_time.map(|time| time.to_string()),
+        phase,
+        console_tail: phase::last_lines(&console, 12),
+        id,
+    })
+}
+
+/// An instance's console output, empty when it has none yet.
+///
+/// # Errors
+/// When EC2 cannot be asked or does not know the instance.
+pub async fn console(clients: &Clients, instance_id: &str) -> Result<String, Error> {
+    let request = clients.ec2.get_console_output().instance_id(instance_id);
+    // `Latest` is only for instances on Nitro, which every current type is; older ones refuse it.
+    let answer = match request.clone().latest(true).send().await.map_err(|error| sdk("GetConsoleOutput", error)) {
+        Err(Error::Refused { code, .. }) if code == "UnsupportedOperation" => {
+            request.send().await.map_err(|error| sdk("GetConsoleOutput", error))?
+        }
+        answer => answer?,
+    };
+    let encoded: String = answer.output.unwrap_or_default().split_whitespace().collect();
+    let bytes = STANDARD.decode(encoded).map_err(|error| Error::Unreachable {
+        operation: "GetConsoleOutput",
+        reason: format!("the output is not base64: {error}"),
+    })?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The EC2 ids of the instances registered in the stack's ECS clusters.
+async fn registered(clients: &Clients, resources: &[StackResource]) -> Result<BTreeSet<String>, Error> {
+    let mut ids = BTreeSet::new();
+    for cluster in physical_ids(resources, "AWS::ECS::Cluster").into_values() {
+        for instance in container_instances(clients, cluster).await? {
+            if instance.agent_connected() {
+                ids.extend(instance.ec2_instance_id);
+            }
+        }
+    }
+    Ok(ids)
+}
+
+/// The container instances of a cluster.
+///
+/// # Errors
+/// When ECS cannot be asked.
+pub async fn container_instances(
+    clients: &Clients,
+    cluster: &str,
+) -> Result<Vec<aws_sdk_ecs::types::ContainerInstance>, Error> {
+    let mut arns = Vec::new();
+    let mut pages = clients.ecs.list_container_instances().cluster(cluster).into_paginator().items().send();
+    while let Some(arn) = pages.next().await {
+        arns.push(arn.map_err(|error| sdk("ListContainerInstances", error))?);
+    }
+    let mut found = Vec::new();
+    // DescribeContainerInstances takes at most a hundred at a time.
+    for some in arns.chunks(100) {
+        let answer = clients
+            .ecs
+            .describe_container_instances()
+            .cluster(cluster)
+            .set_container_instances(Some(some.to_vec()))
+            .send()
+            .await
+            .map_err(|error| sdk("DescribeContainerInstances", error))?;
+        found.extend(answer.container_instances.unwrap_or_default());
+    }
+    Ok(found)
+}
