@@ -1,0 +1,68 @@
+//! What can go wrong while a plan is made true.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::plan::PlanError;
+
+/// Why the network is not as it shall be.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// The plan itself is wrong.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A system call or a netlink request failed.
+    #[error("cannot {action}: {source}")]
+    Os {
+        /// What was attempted, on what.
+        action: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// `nft` refused the packet rules.
+    #[error("nft refused the packet rules of {vpc}: {message}")]
+    Nft {
+        /// The VPC.
+        vpc: String,
+        /// The first lines that nft wrote.
+        message: String,
+    },
+    /// The VPC has no namespace: nothing was applied for it yet, or it was removed.
+    #[error("the network of {vpc} is not there ({} is no namespace)", path.display())]
+    NoVpc {
+        /// The VPC.
+        vpc: String,
+        /// Where its router's namespace would be.
+        path: PathBuf,
+    },
+    /// The plan does not have the interface.
+    #[error("{vpc} has no interface {eni}")]
+    NoInterface {
+        /// The VPC.
+        vpc: String,
+        /// The interface.
+        eni: String,
+    },
+    /// The worker that makes changes ended without an answer.
+    #[error("the worker that should {0} panicked")]
+    Worker(&'static str),
+}
+
+impl NetworkError {
+    /// Names a system call that failed; made for `map_err(NetworkError::os(|| "mount …"))`.
+    pub(super) fn os<E: Into<io::Error>>(action: impl FnOnce() -> String) -> impl FnOnce(E) -> Self {
+        move |source| Self::Os { action: action(), source: source.into() }
+    }
+
+    /// Names a netlink request that failed.
+    pub(super) fn netlink(action: impl FnOnce() -> String) -> impl FnOnce(rtnetlink::Error) -> Self {
+        move |error| Self::Os {
+            action: action(),
+            source: match error {
+                // The bare error number; the message's own text is a dump of the request's bytes.
+                rtnetlink::Error::NetlinkError(message) => message.to_io(),
+                other => io::Error::other(other),
+            },
+        }
+    }
+}
