@@ -9,7 +9,8 @@
 //! 4. [`Evaluator`]: a resource's properties, metadata and policies, and the outputs, as values. What a template
 //!    asks of its surroundings is asked of a [`Resolver`].
 //!
-//! Nothing here does IO.
+//! [`schema`] checks resources against what their types support, [`diff`] tells what a change set changes, and
+//! [`render`] shows an error in the text. Nothing here does IO.
 //!
 //! ```
 //! use cfn_template::Template;
@@ -25,6 +26,7 @@
 //! `Fn::ToJsonString`, the `DefaultValue` of `Fn::FindInMap`), the `Rules` and `Hooks` sections, YAML aliases and
 //! merges.
 
+pub mod diff;
 mod error;
 mod evaluate;
 mod function;
@@ -34,7 +36,9 @@ mod parameters;
 mod policy;
 pub mod pseudo;
 mod references;
+mod render;
 mod scalar;
+pub mod schema;
 mod source;
 mod span;
 mod suggest;
@@ -55,6 +59,7 @@ pub use policy::{
 };
 pub use pseudo::PseudoParameters;
 pub use references::{Reference, ReferenceKind};
+pub use render::{render, render_all};
 pub use span::{Span, Spanned};
 pub use template::{
     DeletionPolicy, MAX_BYTES, MAX_INLINE_BYTES, MAX_RESOURCES, MappingValue, Mappings, Output, Parameter,
