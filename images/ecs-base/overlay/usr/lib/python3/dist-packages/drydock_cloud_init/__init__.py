@@ -1,0 +1,1 @@
+"""cloud-init data source of instances on Drydock (named by `datasource_pkg_list` in /etc/cloud/cloud.cfg)."""
