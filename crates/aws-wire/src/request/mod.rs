@@ -76,6 +76,7 @@ fn json(parts: &http::request::Parts, body: &[u8], service: Service, operation: 
         Err(error) => return Err(Error::client("SerializationException", format!("The body is not JSON: {error}."))),
     };
     let place = route::place(parts);
+    place.require_scope_of(service)?;
     Ok(ParsedRequest {
         protocol: Protocol::Json,
         service,

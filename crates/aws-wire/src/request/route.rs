@@ -19,6 +19,20 @@ pub(super) struct Place {
     pub(super) region: Option<String>,
 }
 
+impl Place {
+    /// Refuses a request signed for another service than the one it is for.
+    pub(super) fn require_scope_of(&self, service: Service) -> Result<(), Error> {
+        let own = service.model().signing_name;
+        match &self.signing_name {
+            Some(name) if name != own => {
+                let message = format!("Credential should be scoped to correct service: '{own}'.");
+                Err(Error::client("InvalidSignatureException", message))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Service and operation of `X-Amz-Target`; none if there is no such header.
 pub(super) fn target(parts: &Parts) -> Result<Option<(Service, String)>, Error> {
     let Some(target) = header(&parts.headers, "x-amz-target") else { return Ok(None) };

@@ -5,7 +5,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
-use crate::Error;
+use crate::sigv4::Refusal;
 
 /// The only algorithm that AWS's regional endpoints take.
 pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -65,8 +65,8 @@ impl Credential {
     ///
     /// # Errors
     ///
-    /// `IncompleteSignature` for a credential that lacks a part or is of an unknown kind.
-    pub fn of(parts: &Parts) -> Result<Self, Error> {
+    /// [`Refusal::Incomplete`] for a credential that lacks a part or is of an unknown kind.
+    pub fn of(parts: &Parts) -> Result<Self, Refusal> {
         if let Some(value) = parts.headers.get(AUTHORIZATION) {
             let value = value.to_str().map_err(|_| incomplete("the Authorization header is not ASCII"))?;
             return Self::from_header(value.trim(), parts);
@@ -79,7 +79,7 @@ impl Credential {
         }
     }
 
-    fn from_header(value: &str, parts: &Parts) -> Result<Self, Error> {
+    fn from_header(value: &str, parts: &Parts) -> Result<Self, Refusal> {
         let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
         match scheme {
             ALGORITHM => SigV4::from_header(rest, parts).map(Self::SigV4),
@@ -90,11 +90,11 @@ impl Credential {
 }
 
 impl SigV4 {
-    fn from_header(fields: &str, parts: &Parts) -> Result<Self, Error> {
+    fn from_header(fields: &str, parts: &Parts) -> Result<Self, Refusal> {
         let find = |name: &str| {
-            let mut fields = fields.split(',').filter_map(|field| field.trim().split_once('='));
-            fields.find(|(key, _)| *key == name).map(|(_, value)| value.trim()).ok_or_else(|| {
-                incomplete(&format!("Authorization header requires '{name}' parameter. Authorization={ALGORITHM} {fields:?}"))
+            let mut pairs = fields.split(',').filter_map(|field| field.trim().split_once('='));
+            pairs.find(|(key, _)| *key == name).map(|(_, value)| value.trim()).ok_or_else(|| {
+                incomplete(&format!("Authorization header requires '{name}' parameter."))
             })
         };
         let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
@@ -113,7 +113,7 @@ impl SigV4 {
         })
     }
 
-    fn from_query<'a>(find: impl Fn(&str) -> Option<&'a str>) -> Result<Self, Error> {
+    fn from_query<'a>(find: impl Fn(&str) -> Option<&'a str>) -> Result<Self, Refusal> {
         let require = |name: &str| {
             find(name).ok_or_else(|| incomplete(&format!("AWS query-string parameters must include '{name}'")))
         };
@@ -138,7 +138,7 @@ impl SigV4 {
 
 impl CfnV1 {
     /// Reads `BASE64(document):signature`.
-    fn from_header(value: &str) -> Result<Self, Error> {
+    fn from_header(value: &str) -> Result<Self, Refusal> {
         let (document, signature) =
             value.trim().split_once(':').ok_or_else(|| incomplete("CFN_V1 requires a document and a signature"))?;
         let bytes = BASE64_STANDARD.decode(document.trim()).map_err(|_| incomplete("the CFN_V1 document is not Base64"))?;
@@ -148,7 +148,7 @@ impl CfnV1 {
 }
 
 /// Splits `AKID/20261121/us-east-1/ec2/aws4_request`.
-fn parse_scope(credential: &str) -> Result<(String, Scope), Error> {
+fn parse_scope(credential: &str) -> Result<(String, Scope), Refusal> {
     let parts: Vec<&str> = credential.split('/').collect();
     match parts.as_slice() {
         [key, date, region, service, "aws4_request"] if !key.is_empty() => Ok((
@@ -176,6 +176,6 @@ pub(super) fn query_pairs(parts: &Parts) -> impl Iterator<Item = (String, String
     })
 }
 
-pub(super) fn incomplete(message: &str) -> Error {
-    Error::client("IncompleteSignature", message)
+pub(super) fn incomplete(message: &str) -> Refusal {
+    Refusal::Incomplete(message.to_owned())
 }
