@@ -7,11 +7,13 @@ pub mod driver;
 pub mod error;
 mod files;
 pub mod images;
+mod inroot;
 pub mod network;
-// pub mod nspawn;
+pub mod nspawn;
 // pub mod preflight;
 // pub mod sim;
-// pub mod volumes;
+mod sys;
+pub mod volumes;
 
 pub use driver::{
     ByteRange, CONSOLE_BYTES, Chunk, Driver, ExecIo, ExecOutcome, ExecRequest, InjectedFile, InstanceSpec,

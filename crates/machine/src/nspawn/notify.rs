@@ -1,0 +1,63 @@
+//! How systemd-nspawn says that a machine's init runs (sd_notify(3)).
+
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram as StdDatagram};
+
+use tokio::net::UnixDatagram;
+
+/// The socket that one instance's nspawn writes to. Its name depends on the instance alone, so that a new daemon
+/// hears of a reboot too; while nobody listens, nspawn's words are lost and it does not mind.
+#[derive(Debug)]
+pub(super) struct Notices(UnixDatagram);
+
+impl Notices {
+    /// Listens for the instance's nspawn.
+    pub(super) fn listen(forest: &str, id: &str) -> io::Result<Self> {
+        let address = SocketAddr::from_abstract_name(name(forest, id))?;
+        let socket = StdDatagram::bind_addr(&address)?;
+        socket.set_nonblocking(true)?;
+        UnixDatagram::from_std(socket).map(Self)
+    }
+
+    /// Resolves when the machine's init has been started.
+    pub(super) async fn ready(&self) -> io::Result<()> {
+        let mut message = [0; 4096];
+        loop {
+            let length = self.0.recv(&mut message).await?;
+            if says_ready(&message[..length]) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// What nspawn is to be told in `NOTIFY_SOCKET`; the `@` means a name outside of the file system.
+pub(super) fn address(forest: &str, id: &str) -> String {
+    format!("@{}", name(forest, id))
+}
+
+fn name(forest: &str, id: &str) -> String {
+    format!("{forest}/{id}")
+}
+
+fn says_ready(message: &[u8]) -> bool {
+    message.split(|b| *b == b'\n').any(|line| line == b"READY=1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn hears_ready_among_other_words() {
+        let forest = format!("drydock-test-{}", std::process::id());
+        let notices = Notices::listen(&forest, "i-1").unwrap();
+        let to = SocketAddr::from_abstract_name(name(&forest, "i-1")).unwrap();
+        let sender = StdDatagram::unbound().unwrap();
+        sender.send_to_addr(b"STATUS=Container running.\nX_NSPAWN_LEADER_PID=7", &to).unwrap();
+        sender.send_to_addr(b"STATUS=x\nREADY=1", &to).unwrap();
+        notices.ready().await.unwrap();
+        assert!(!says_ready(b"READY=10"));
+    }
+}
