@@ -27,18 +27,11 @@ init_script_of() {
 }
 
 # all_services: prints the names that --list and --status-all show: units that can be enabled, under the name
-# Amazon Linux gives them, and init scripts of the user's own.
+# Amazon Linux gives them, and init scripts written for chkconfig.
 all_services() {
-    local unit state
     {
         systemctl list-unit-files --type=service --state=enabled,disabled --no-legend --plain |
-            while read -r unit state _; do
-                case ${unit%.service} in
-                ssh) echo sshd ;;
-                cron) echo crond ;;
-                *@*) ;;
-                *) echo "${unit%.service}" ;;
-                esac
-            done
+            awk '$1 !~ /@/ { sub(/\.service$/, "", $1); print $1 }' | sed -e 's/^ssh$/sshd/' -e 's/^cron$/crond/'
+        grep -ls '^#[[:space:]]*chkconfig:' /etc/init.d/* | xargs -r -n 1 basename
     } | sort -u
 }
