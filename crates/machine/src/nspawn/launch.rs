@@ -113,6 +113,8 @@ pub(super) fn start_keeper(dir: &InstanceDir, notify_address: &str) -> Result<Ch
         .env("NOTIFY_SOCKET", notify_address)
         // nspawn's system call filter stands in Docker's way and needs libseccomp to know the kernel.
         .env("SYSTEMD_SECCOMP", "0")
+        // Docker turns on forwarding in /proc/sys/net, which nspawn otherwise leaves read-only in a given namespace.
+        .env("SYSTEMD_NSPAWN_API_VFS_WRITABLE", "network")
         .stdin(Stdio::null())
         .stdout(console)
         .stderr(errors)
