@@ -34,6 +34,7 @@ pub use error::Error;
 pub use generated::*;
 pub use request::{ParsedRequest, ResponseFormat, error_format, parse};
 pub use service::Protocol;
+pub use stored::restore;
 pub use value::{Blob, Document};
 
 /// Decodes the parameters of `request` into an operation's input type; `dispatch` does this by itself.
@@ -45,7 +46,19 @@ pub fn decode_input<T: value::Structure + Default>(request: &ParsedRequest) -> R
     decode::input(request)
 }
 
+/// [`decode_input`] for the operation that `request` names, whatever it is.
+///
+/// # Errors
+///
+/// Those of [`decode_input`], and [`ParsedRequest::unknown_operation`].
+pub fn decode_any(request: &ParsedRequest) -> Result<Box<dyn value::Structure>, Error> {
+    let operation = request.service.model().operation(&request.operation);
+    let mut input = (operation.ok_or_else(|| request.unknown_operation())?.input)();
+    decode::fill(request, input.as_mut())?;
+    Ok(input)
+}
+
 /// Encodes `output` as the answer to `request`; `dispatch` does this by itself.
-pub fn encode_output<T: value::Structure>(request: &ParsedRequest, output: &T) -> Encoded {
+pub fn encode_output(request: &ParsedRequest, output: &dyn value::Structure) -> Encoded {
     encode::output(request, output)
 }

@@ -22,7 +22,7 @@ pub(crate) fn debug(structure: &dyn Structure, f: &mut fmt::Formatter<'_>) -> fm
 fn is_empty(node: Node<'_>) -> bool {
     match node {
         Node::Absent => true,
-        Node::List(list) => list.len() == 0,
+        Node::List(list) => list.count() == 0,
         Node::Map(map) => map.is_empty(),
         _ => false,
     }
@@ -49,7 +49,7 @@ impl fmt::Debug for Shown<'_> {
 }
 
 fn debug_list(list: &dyn ListRead, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.debug_list().entries((0..list.len()).map(|index| Shown(list.get(index)))).finish()
+    f.debug_list().entries((0..list.count()).map(|index| Shown(list.get(index)))).finish()
 }
 
 fn debug_map(map: &dyn MapRead, f: &mut fmt::Formatter<'_>) -> fmt::Result {

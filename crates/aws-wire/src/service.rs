@@ -1,6 +1,7 @@
 //! What the wire says of each service: protocol, names, codes.
 
 use crate::Service;
+use crate::value::Structure;
 
 /// How a service speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,14 +34,40 @@ pub struct ServiceModel {
     /// Whether one endpoint serves all regions.
     pub is_global: bool,
     /// Operations that have types here.
-    pub operations: &'static [&'static str],
+    pub operations: &'static [OperationModel],
     /// Operations that AWS has and that have no types here.
     pub unsupported: &'static [&'static str],
     /// Error codes whose HTTP status is not 400, sorted by code.
     pub errors: &'static [(&'static str, u16)],
 }
 
+/// A supported operation, for code that learns only at run time which one it has to do with.
+#[derive(Debug)]
+pub struct OperationModel {
+    /// AWS's name.
+    pub name: &'static str,
+    /// Makes an empty input.
+    pub input: fn() -> Box<dyn Structure>,
+    /// Makes an empty output.
+    pub output: fn() -> Box<dyn Structure>,
+}
+
+impl OperationModel {
+    pub(crate) const fn new<I, O>(name: &'static str) -> Self
+    where
+        I: Structure + Default + 'static,
+        O: Structure + Default + 'static,
+    {
+        Self { name, input: || Box::new(I::default()), output: || Box::new(O::default()) }
+    }
+}
+
 impl ServiceModel {
+    /// The supported operation called `name`.
+    pub fn operation(&self, name: &str) -> Option<&'static OperationModel> {
+        self.operations.iter().find(|operation| operation.name == name)
+    }
+
     /// The HTTP status that the model gives the error `code`, if it is not 400.
     pub fn error_status(&self, code: &str) -> Option<u16> {
         self.errors.iter().find(|(known, _)| *known == code).map(|(_, status)| *status)

@@ -13,12 +13,18 @@ pub(crate) fn serialize<S: Serializer>(structure: &dyn Structure, serializer: S)
     for (index, member) in structure.schema().members.iter().enumerate() {
         match structure.get(index) {
             Node::Absent => {}
-            Node::List(list) if list.len() == 0 => {}
+            Node::List(list) if list.count() == 0 => {}
             Node::Map(map) if map.is_empty() => {}
             node => out.serialize_entry(member.name, &Stored(node))?,
         }
     }
     out.end()
+}
+
+impl Serialize for dyn Structure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize(self, serializer)
+    }
 }
 
 struct Stored<'a>(Node<'a>);
@@ -42,8 +48,8 @@ impl Serialize for Stored<'_> {
 }
 
 fn serialize_list<S: Serializer>(list: &dyn ListRead, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut out = serializer.serialize_seq(Some(list.len()))?;
-    for index in 0..list.len() {
+    let mut out = serializer.serialize_seq(Some(list.count()))?;
+    for index in 0..list.count() {
         out.serialize_element(&Stored(list.get(index)))?;
     }
     out.end()
@@ -66,8 +72,20 @@ where
     D: Deserializer<'de>,
 {
     let mut value = T::default();
-    Fill(Slot::Structure(&mut value)).deserialize(deserializer)?;
+    restore(&mut value, deserializer)?;
     Ok(value)
+}
+
+/// Fills `structure`, of whatever type it is, from its stored form.
+///
+/// # Errors
+///
+/// Those of `deserializer`, and one for a value of the wrong type.
+pub fn restore<'de, D: Deserializer<'de>>(
+    structure: &mut dyn Structure,
+    deserializer: D,
+) -> Result<(), D::Error> {
+    Fill(Slot::Structure(structure)).deserialize(deserializer)
 }
 
 /// Deserializes into a slot, whose type says what is expected.

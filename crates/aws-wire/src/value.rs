@@ -101,7 +101,7 @@ pub trait Structure {
 /// A list to read.
 pub trait ListRead {
     /// Number of items.
-    fn len(&self) -> usize;
+    fn count(&self) -> usize;
     /// The item at `index`; [`Node::Absent`] beyond the end.
     fn get(&self, index: usize) -> Node<'_>;
 }
@@ -126,10 +126,16 @@ pub trait MapFill {
     fn entry(&mut self, key: String) -> Slot<'_>;
 }
 
+static UNIT: Schema = Schema { name: "Unit", members: &[] };
+
+/// Whether `structure` is `()`, the output of an operation that has none, and not a structure without members.
+pub(crate) fn is_unit(structure: &dyn Structure) -> bool {
+    std::ptr::eq(structure.schema(), &UNIT)
+}
+
 /// The input or output of an operation that has none.
 impl Structure for () {
     fn schema(&self) -> &'static Schema {
-        static UNIT: Schema = Schema { name: "Unit", members: &[] };
         &UNIT
     }
 
@@ -198,8 +204,8 @@ impl<T: Value + Default> Value for Vec<T> {
 }
 
 impl<T: Value> ListRead for Vec<T> {
-    fn len(&self) -> usize {
-        self.as_slice().len()
+    fn count(&self) -> usize {
+        self.len()
     }
 
     fn get(&self, index: usize) -> Node<'_> {

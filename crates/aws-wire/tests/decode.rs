@@ -58,8 +58,11 @@ fn query_lists_maps_and_timestamps() {
         )
         .unwrap(),
     );
-    let parameter =
-        Parameter { parameter_key: Some("k".into()), parameter_value: Some(String::new()), ..Parameter::default() };
+    let parameter = Parameter {
+        parameter_key: Some("k".into()),
+        parameter_value: Some(String::new()),
+        ..Parameter::default()
+    };
     assert_eq!(input.parameters, [parameter]);
     assert_eq!(input.capabilities, ["CAPABILITY_IAM"]);
     assert!(input.notification_arns.is_empty());
@@ -87,8 +90,11 @@ fn json_structures_and_timestamps() {
     assert_eq!(input.containers[0].exit_code, Some(0));
     assert_eq!(input.reason, None);
     let input: RegisterContainerInstanceRequest = decode(
-        ecs("RegisterContainerInstance", r#"{"totalResources":[{"name":"CPU","type":"INTEGER","integerValue":1024.0}]}"#)
-            .unwrap(),
+        ecs(
+            "RegisterContainerInstance",
+            r#"{"totalResources":[{"name":"CPU","type":"INTEGER","integerValue":1024.0}]}"#,
+        )
+        .unwrap(),
     );
     assert_eq!(input.total_resources[0].integer_value, Some(1024));
 }
@@ -97,16 +103,28 @@ fn json_structures_and_timestamps() {
 fn refuses_unknown_parameters() {
     for (request, code, named) in [
         (ec2("Action=RunInstances&MinCount=1&MaxCount=1&Colour=red"), "UnknownParameter", "Colour"),
-        (ec2("Action=RunInstances&MinCount=1&MaxCount=1&Placement.Shelf=1"), "UnknownParameter", "Placement.Shelf"),
-        (ec2("Action=RunInstances&MinCount=1&MaxCount=1&SecurityGroupId.x=1"), "UnknownParameter", "SecurityGroupId.x"),
+        (
+            ec2("Action=RunInstances&MinCount=1&MaxCount=1&Placement.Shelf=1"),
+            "UnknownParameter",
+            "Placement.Shelf",
+        ),
+        (
+            ec2("Action=RunInstances&MinCount=1&MaxCount=1&SecurityGroupId.x=1"),
+            "UnknownParameter",
+            "SecurityGroupId.x",
+        ),
         (ec2("Action=RunInstances&MinCount=1&MaxCount=1&ImageId.Foo=1"), "UnknownParameter", "ImageId.Foo"),
     ] {
         let (found, message) = refusal::<RunInstancesRequest>(request.unwrap());
         assert_eq!(found, code);
         assert_eq!(message, format!("The parameter {named} is not recognized"));
     }
-    let (code, message) = refusal::<CreateStackInput>(cloudformation("Action=CreateStack&StackName=s&Tags.1.Key=k").unwrap());
-    assert_eq!((code.as_str(), message.as_str()), ("ValidationError", "The parameter Tags.1 is not recognized"));
+    let (code, message) =
+        refusal::<CreateStackInput>(cloudformation("Action=CreateStack&StackName=s&Tags.1.Key=k").unwrap());
+    assert_eq!(
+        (code.as_str(), message.as_str()),
+        ("ValidationError", "The parameter Tags.1 is not recognized")
+    );
     let (code, message) = refusal::<PutParameterRequest>(ssm("PutParameter", r#"{"Nmae":"n"}"#).unwrap());
     assert_eq!((code.as_str(), message.as_str()), ("SerializationException", "Unrecognized field: Nmae"));
 }
@@ -116,8 +134,9 @@ fn refuses_missing_parameters() {
     let (code, message) = refusal::<RunInstancesRequest>(ec2("Action=RunInstances&MaxCount=1").unwrap());
     assert_eq!(code, "MissingParameter");
     assert_eq!(message, "The request must contain the parameter MinCount");
-    let (code, message) =
-        refusal::<SignalResourceInput>(cloudformation("Action=SignalResource&StackName=s&Status=SUCCESS").unwrap());
+    let (code, message) = refusal::<SignalResourceInput>(
+        cloudformation("Action=SignalResource&StackName=s&Status=SUCCESS").unwrap(),
+    );
     assert_eq!(code, "ValidationError");
     assert_eq!(
         message,
@@ -133,13 +152,23 @@ fn refuses_missing_parameters() {
 
 #[test]
 fn refuses_ill_typed_parameters() {
-    for body in ["MinCount=one&MaxCount=1", "MinCount=1&MaxCount=99999999999", "MinCount=1&MaxCount=1&EbsOptimized=yes"] {
+    for body in [
+        "MinCount=one&MaxCount=1",
+        "MinCount=1&MaxCount=99999999999",
+        "MinCount=1&MaxCount=1&EbsOptimized=yes",
+    ] {
         let (code, _) = refusal::<RunInstancesRequest>(ec2(&format!("Action=RunInstances&{body}")).unwrap());
         assert_eq!(code, "InvalidParameterValue", "{body}");
     }
     let scalar_for_list = ec2("Action=AuthorizeSecurityGroupIngress&IpPermissions=all").unwrap();
     assert_eq!(refusal::<AuthorizeSecurityGroupIngressRequest>(scalar_for_list).0, "InvalidParameterValue");
-    for body in [r#"{"Name":1}"#, r#"{"Name":["a"]}"#, r#"{"Overwrite":"true"}"#, r#"{"Tags":{}}"#, r#"{"Tags":["x"]}"#] {
+    for body in [
+        r#"{"Name":1}"#,
+        r#"{"Name":["a"]}"#,
+        r#"{"Overwrite":"true"}"#,
+        r#"{"Tags":{}}"#,
+        r#"{"Tags":["x"]}"#,
+    ] {
         let (code, _) = refusal::<PutParameterRequest>(ssm("PutParameter", body).unwrap());
         assert_eq!(code, "SerializationException", "{body}");
     }
@@ -160,7 +189,10 @@ fn stores_and_restores_every_kind() {
     );
     let input: RunInstancesRequest = decode(request.unwrap());
     let stored = serde_json::to_string(&input).unwrap();
-    assert!(stored.contains(r#""SecurityGroups":["a"]"#) && stored.contains("2026-01-02T00:00:00Z"), "{stored}");
+    assert!(
+        stored.contains(r#""SecurityGroups":["a"]"#) && stored.contains("2026-01-02T00:00:00Z"),
+        "{stored}"
+    );
     assert_eq!(serde_json::from_str::<RunInstancesRequest>(&stored).unwrap(), input);
     let map = BTreeMap::from([("unknown", serde_json::json!([1])), ("MinCount", serde_json::json!(3))]);
     let input: RunInstancesRequest = serde_json::from_value(serde_json::to_value(map).unwrap()).unwrap();
@@ -169,6 +201,7 @@ fn stores_and_restores_every_kind() {
 
 #[test]
 fn debug_hides_secrets() {
-    let input: PutParameterRequest = decode(ssm("PutParameter", r#"{"Name":"n","Value":"hunter2"}"#).unwrap());
+    let input: PutParameterRequest =
+        decode(ssm("PutParameter", r#"{"Name":"n","Value":"hunter2"}"#).unwrap());
     assert_eq!(format!("{input:?}"), r#"PutParameterRequest { Name: "n", Value: "(sensitive)" }"#);
 }

@@ -2,7 +2,9 @@
 
 mod common;
 
-use aws_wire::cloudformation::{DescribeStackResourceOutput, DescribeStacksOutput, Output, Stack, StackResourceDetail};
+use aws_wire::cloudformation::{
+    DescribeStackResourceOutput, DescribeStacksOutput, Output, Stack, StackResourceDetail,
+};
 use aws_wire::ec2::{DescribeInstancesResult, Instance, Reservation, Tag};
 use aws_wire::ecs::{Cluster, DescribeClustersResponse, RegisterContainerInstanceResponse};
 use aws_wire::iam::GetRoleRequest;
@@ -31,8 +33,13 @@ fn ec2_xml() {
         tags: vec![Tag { key: Some("a<b".into()), value: Some("\"x\" & y>\r\n\u{1}é".into()) }],
         ..Instance::default()
     };
-    let reservation = Reservation { reservation_id: Some("r-1".into()), instances: vec![instance], ..Reservation::default() };
-    let output = DescribeInstancesResult { reservations: vec![reservation], ..DescribeInstancesResult::default() };
+    let reservation = Reservation {
+        reservation_id: Some("r-1".into()),
+        instances: vec![instance],
+        ..Reservation::default()
+    };
+    let output =
+        DescribeInstancesResult { reservations: vec![reservation], ..DescribeInstancesResult::default() };
     let request = ec2("Action=DescribeInstances").unwrap();
     let encoded = encode_output(&request, &output);
     assert_eq!((encoded.status, encoded.content_type), (200, "text/xml;charset=UTF-8"));
@@ -54,7 +61,10 @@ fn ec2_xml() {
     ] {
         assert!(body.contains(element), "no {element} in {body}");
     }
-    assert!(!body.contains("nextToken") && body.ends_with("</reservationSet></DescribeInstancesResponse>"), "{body}");
+    assert!(
+        !body.contains("nextToken") && body.ends_with("</reservationSet></DescribeInstancesResponse>"),
+        "{body}"
+    );
 }
 
 #[test]
@@ -76,8 +86,17 @@ fn operations_without_output() {
 
 #[test]
 fn query_xml() {
-    let output = Output { output_key: Some("Url".into()), output_value: Some("http://x/?a=1&b=2".into()), ..Output::default() };
-    let stack = Stack { stack_name: Some("s".into()), creation_time: moment(), outputs: vec![output], ..Stack::default() };
+    let output = Output {
+        output_key: Some("Url".into()),
+        output_value: Some("http://x/?a=1&b=2".into()),
+        ..Output::default()
+    };
+    let stack = Stack {
+        stack_name: Some("s".into()),
+        creation_time: moment(),
+        outputs: vec![output],
+        ..Stack::default()
+    };
     let request = cloudformation("Action=DescribeStacks").unwrap();
     let encoded = encode_output(&request, &DescribeStacksOutput { stacks: vec![stack], next_token: None });
     assert_eq!(encoded.content_type, "text/xml");
@@ -102,7 +121,8 @@ fn query_json() {
         ..StackResourceDetail::default()
     };
     let request = cloudformation("Action=DescribeStackResource&ContentType=JSON&StackName=s").unwrap();
-    let encoded = encode_output(&request, &DescribeStackResourceOutput { stack_resource_detail: Some(detail) });
+    let encoded =
+        encode_output(&request, &DescribeStackResourceOutput { stack_resource_detail: Some(detail) });
     assert_eq!(encoded.content_type, "application/json");
     let json: serde_json::Value = serde_json::from_slice(&encoded.body).unwrap();
     let detail = &json["DescribeStackResourceResponse"]["DescribeStackResourceResult"]["StackResourceDetail"];
@@ -127,7 +147,8 @@ fn plain_json() {
     assert_eq!(json["clusters"][0]["registeredContainerInstancesCount"], 0);
     assert_eq!(json["clusters"][0].get("status"), None);
     let mut output = RegisterContainerInstanceResponse::default();
-    output.container_instance.get_or_insert_default().registered_at = Some("1970-01-01T00:00:01Z".parse().unwrap());
+    output.container_instance.get_or_insert_default().registered_at =
+        Some("1970-01-01T00:00:01Z".parse().unwrap());
     let json = encode_output(&ecs("RegisterContainerInstance", "{}").unwrap(), &output);
     assert!(text(&json).contains("\"registeredAt\":1,"), "{}", text(&json));
 }
@@ -150,7 +171,8 @@ fn errors_of_each_protocol() {
     assert_eq!(text(&json), r#"{"__type":"Some.Code","message":"a < b"}"#);
     assert!(json.headers.contains(&("x-amzn-errortype", "Some.Code".into())));
     assert!(json.headers.contains(&("x-amzn-requestid", "ID".into())));
-    let json: serde_json::Value = serde_json::from_slice(&encode(ResponseFormat::QueryJson, Service::CloudFormation).body).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_slice(&encode(ResponseFormat::QueryJson, Service::CloudFormation).body).unwrap();
     assert_eq!(json["Error"], serde_json::json!({"Code": "Some.Code", "Message": "a < b", "Type": "Sender"}));
 }
 

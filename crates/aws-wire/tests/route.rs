@@ -18,7 +18,10 @@ fn post() -> Builder {
 
 #[test]
 fn routes_by_credential_scope() {
-    let parts = post().header("host", "127.0.0.1:4566").header("authorization", authorization("autoscaling")).body(());
+    let parts = post()
+        .header("host", "127.0.0.1:4566")
+        .header("authorization", authorization("autoscaling"))
+        .body(());
     let request = parse(&parts.unwrap().into_parts().0, b"Action=DescribeTags&Version=2011-01-01").unwrap();
     assert_eq!((request.service, request.operation.as_str()), (Service::AutoScaling, "DescribeTags"));
     assert_eq!(request.region.as_deref(), Some("eu-west-1"));
@@ -30,7 +33,9 @@ fn routes_by_target() {
     let request = ecs("ListClusters", "{}").unwrap();
     assert_eq!((request.service, request.operation.as_str()), (Service::Ecs, "ListClusters"));
     assert_eq!(request.format, ResponseFormat::Json11);
-    let parts = post().header("content-type", "application/x-amz-json-1.0").header("x-amz-target", "AmazonSSM.GetParameter");
+    let parts = post()
+        .header("content-type", "application/x-amz-json-1.0")
+        .header("x-amz-target", "AmazonSSM.GetParameter");
     let request = parse(&parts.body(()).unwrap().into_parts().0, b"").unwrap();
     assert_eq!(request.format, ResponseFormat::Json10);
 }
@@ -60,7 +65,9 @@ fn reads_presigned_get_requests() {
 fn answers_json_to_cfn_init() {
     let body = "Action=DescribeStackResource&ContentType=JSON&StackName=s&LogicalResourceId=l";
     assert_eq!(cloudformation(body).unwrap().format, ResponseFormat::QueryJson);
-    let parts = post().header("host", "cloudformation.us-east-1.amazonaws.com").header("authorization", "CFN_V1 e30=:c2ln");
+    let parts = post()
+        .header("host", "cloudformation.us-east-1.amazonaws.com")
+        .header("authorization", "CFN_V1 e30=:c2ln");
     let parts = parts.body(()).unwrap().into_parts().0;
     assert_eq!(error_format(&parts), (ResponseFormat::QueryJson, Some(Service::CloudFormation)));
 }
@@ -75,7 +82,8 @@ fn refuses_what_leads_nowhere() {
     let s3 = post().header("authorization", authorization("s3")).body(()).unwrap().into_parts().0;
     let error = parse(&s3, b"Action=X").unwrap_err();
     assert_eq!((error.code.as_str(), error.status), ("NotImplemented", 501));
-    let cross = post().header("authorization", authorization("ecs")).header("x-amz-target", "AmazonSSM.GetParameter");
+    let cross =
+        post().header("authorization", authorization("ecs")).header("x-amz-target", "AmazonSSM.GetParameter");
     let error = parse(&cross.body(()).unwrap().into_parts().0, b"{}").unwrap_err();
     assert_eq!(error.code, "InvalidSignatureException");
 }
@@ -85,7 +93,8 @@ fn refuses_bodies_that_are_not_the_protocols() {
     for body in ["[]", "{", "1", "\u{0}"] {
         assert_eq!(ecs("ListClusters", body).unwrap_err().code, "SerializationException", "{body}");
     }
-    let parts = post().header("host", "ec2.us-east-1.amazonaws.com").header("content-type", "text/plain").body(());
+    let parts =
+        post().header("host", "ec2.us-east-1.amazonaws.com").header("content-type", "text/plain").body(());
     let error = parse(&parts.unwrap().into_parts().0, b"Action=DescribeVpcs").unwrap_err();
     assert_eq!(error.code, "MalformedQueryString");
 }

@@ -10,8 +10,23 @@ use super::names::{screaming, snake};
 
 /// Names that generated code uses itself, so no shape may take them.
 const RESERVED: &[&str] = &[
-    "BTreeMap", "Blob", "Box", "Document", "Encoded", "Error", "List", "Map", "Member", "Option", "ParsedRequest", "Result", "Schema",
-    "String", "Timestamp", "Type", "Vec",
+    "BTreeMap",
+    "Blob",
+    "Box",
+    "Document",
+    "Encoded",
+    "Error",
+    "List",
+    "Map",
+    "Member",
+    "Option",
+    "ParsedRequest",
+    "Result",
+    "Schema",
+    "String",
+    "Timestamp",
+    "Type",
+    "Vec",
 ];
 
 /// The module of a service whose trait is called `trait_name`.
@@ -49,7 +64,8 @@ impl Emitter<'_> {
         writeln!(out, "pub trait {trait_name}<C> {{")?;
         for (name, operation) in &self.model.operations {
             check_wrapper(name, operation)?;
-            let (method, input, output) = (snake(name), type_name(&operation.input), type_name(&operation.output));
+            let (method, input, output) =
+                (snake(name), type_name(&operation.input), type_name(&operation.output));
             writeln!(
                 out,
                 "fn {method}(&self, ctx: &C, input: {input}) -> Result<{output}, Error> {{ let _ = (ctx, input); \
@@ -57,7 +73,10 @@ impl Emitter<'_> {
             )?;
         }
         writeln!(out, "}}\n")?;
-        writeln!(out, "/// Decodes the request, calls the operation it names on `service`, and encodes the answer.")?;
+        writeln!(
+            out,
+            "/// Decodes the request, calls the operation it names on `service`, and encodes the answer."
+        )?;
         writeln!(
             out,
             "pub fn dispatch<C>(service: &impl {trait_name}<C>, ctx: &C, request: &ParsedRequest) -> Result<Encoded, Error> \
@@ -96,7 +115,13 @@ impl Emitter<'_> {
 
     fn member(&self, out: &mut String, name: &str, reference: &Ref, required: bool) -> Result<()> {
         let names = self.member_names(name, reference)?;
-        write!(out, "member({name:?}, {:?}, {:?}, {})", names.query, names.xml, self.schema_type(reference)?)?;
+        write!(
+            out,
+            "member({name:?}, {:?}, {:?}, {})",
+            names.query,
+            names.xml,
+            self.schema_type(reference)?
+        )?;
         if required {
             out.push_str(".required()");
         }
@@ -116,7 +141,8 @@ impl Emitter<'_> {
         let shape = self.shape(&reference.shape)?;
         // A flattened list has no element of its own, so its items' name, if they have one, takes its place.
         let item = shape.member.as_ref().filter(|_| shape.flattened || reference.flattened);
-        let located = item.and_then(|item| item.location_name.as_deref()).or(reference.location_name.as_deref());
+        let located =
+            item.and_then(|item| item.location_name.as_deref()).or(reference.location_name.as_deref());
         let xml = format!("</{}>", located.unwrap_or(name));
         let query = match (&reference.query_name, located) {
             (Some(query), _) if self.is_ec2() => query.clone(),
@@ -137,7 +163,8 @@ impl Emitter<'_> {
     fn is_sensitive(&self, reference: &Ref) -> Result<bool> {
         let shape = self.shape(&reference.shape)?;
         let inner = [&shape.member, &shape.value].into_iter().flatten();
-        Ok(shape.sensitive || inner.map(|inner| self.shape(&inner.shape)).any(|inner| inner.is_ok_and(|s| s.sensitive)))
+        Ok(shape.sensitive
+            || inner.map(|inner| self.shape(&inner.shape)).any(|inner| inner.is_ok_and(|s| s.sensitive)))
     }
 
     /// The Rust type of a member of the structure `owner`.
@@ -192,14 +219,18 @@ impl Emitter<'_> {
         let shape = self.shape(&reference.shape)?;
         let flattened = shape.flattened || reference.flattened;
         Ok(match shape.kind {
-            Kind::Structure if shape.document && self.xml => bail!("{} is a document in XML", reference.shape),
+            Kind::Structure if shape.document && self.xml => {
+                bail!("{} is a document in XML", reference.shape)
+            }
             Kind::Structure if shape.document => "Type::Document".into(),
             Kind::Structure => format!("Type::Structure(&{})", screaming(&reference.shape)),
             Kind::List => {
                 let item = part(&shape.member, "member")?;
                 let item_name = item.location_name.as_deref().unwrap_or("member");
                 let element = self.schema_type(item)?;
-                format!("Type::List(&List {{ item: \"</{item_name}>\", flattened: {flattened}, element: {element} }})")
+                format!(
+                    "Type::List(&List {{ item: \"</{item_name}>\", flattened: {flattened}, element: {element} }})"
+                )
             }
             Kind::Map => {
                 let (key, value) = (part(&shape.key, "key")?, part(&shape.value, "value")?);

@@ -40,7 +40,8 @@ impl Workspace {
     pub fn open(crate_dir: &Path) -> Result<Self> {
         let models = crate_dir.join("models");
         let path = models.join("operations.toml");
-        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let services = toml::from_str(&text).with_context(|| format!("cannot parse {}", path.display()))?;
         Ok(Self { models, generated: crate_dir.join("src/generated"), services })
     }
@@ -80,7 +81,11 @@ impl Workspace {
             .filter(|(path, text)| std::fs::read_to_string(path).ok().as_deref() != Some(text))
             .map(|(path, _)| path.display().to_string())
             .collect();
-        ensure!(stale.is_empty(), "not what the models generate (run `cargo xtask wire`): {}", stale.join(", "));
+        ensure!(
+            stale.is_empty(),
+            "not what the models generate (run `cargo xtask wire`): {}",
+            stale.join(", ")
+        );
         Ok(())
     }
 

@@ -22,12 +22,30 @@ const METADATA: &[&str] = &[
 ];
 
 /// What a use of a shape keeps.
-const REF: &[&str] =
-    &["shape", "locationName", "queryName", "resultWrapper", "flattened", "idempotencyToken", "timestampFormat"];
+const REF: &[&str] = &[
+    "shape",
+    "locationName",
+    "queryName",
+    "resultWrapper",
+    "flattened",
+    "idempotencyToken",
+    "timestampFormat",
+];
 
 /// What a shape keeps beside the references inside it. Patterns and documentation go.
 const SHAPE: &[&str] = &[
-    "type", "required", "enum", "min", "max", "sensitive", "union", "document", "flattened", "exception", "fault", "error",
+    "type",
+    "required",
+    "enum",
+    "min",
+    "max",
+    "sensitive",
+    "union",
+    "document",
+    "flattened",
+    "exception",
+    "fault",
+    "error",
     "timestampFormat",
 ];
 

@@ -66,12 +66,20 @@ impl Decoder<'_> {
     }
 
     /// `Name.N` where flattened (always so in ec2), else `Name.member.N`; `Name=` is an empty list.
-    fn list(&mut self, node: &FormNode, list: &mut dyn ListFill, model: &List, path: &Path<'_>) -> Result<(), Error> {
+    fn list(
+        &mut self,
+        node: &FormNode,
+        list: &mut dyn ListFill,
+        model: &List,
+        path: &Path<'_>,
+    ) -> Result<(), Error> {
         self.refuse_text(node, &model.element, path)?;
         let item = bare(model.item);
         let is_flat = model.flattened || self.refusals.protocol() == Protocol::Ec2;
         let items = if is_flat { Some(node) } else { node.child(item) };
-        if let Some(stray) = node.children.keys().find(|name| if is_flat { !is_number(name) } else { *name != item }) {
+        if let Some(stray) =
+            node.children.keys().find(|name| if is_flat { !is_number(name) } else { *name != item })
+        {
             return Err(self.refusals.unknown(&path.member(stray)));
         }
         let Some(items) = items else { return Ok(()) };
@@ -86,14 +94,21 @@ impl Decoder<'_> {
     }
 
     /// `Name.entry.N.key` and `.value`, without `entry` where flattened.
-    fn map(&mut self, node: &FormNode, map: &mut dyn MapFill, model: &Map, path: &Path<'_>) -> Result<(), Error> {
+    fn map(
+        &mut self,
+        node: &FormNode,
+        map: &mut dyn MapFill,
+        model: &Map,
+        path: &Path<'_>,
+    ) -> Result<(), Error> {
         self.refuse_text(node, &model.element, path)?;
         let is_flat = model.flattened;
         if let Some(stray) = node.children.keys().find(|name| !is_flat && *name != "entry") {
             return Err(self.refusals.unknown(&path.member(stray)));
         }
         let entries = if is_flat { Some(node) } else { node.child("entry") };
-        for (position, (_, entry)) in entries.map(FormNode::items).unwrap_or_default().into_iter().enumerate() {
+        for (position, (_, entry)) in entries.map(FormNode::items).unwrap_or_default().into_iter().enumerate()
+        {
             let here = path.item((!is_flat).then_some("entry"), position + 1);
             let (key_name, value_name) = (bare(model.key), bare(model.value));
             let Some(key) = entry.child(key_name).and_then(|node| node.value.clone()) else {

@@ -14,7 +14,12 @@ pub(super) struct Decoder<'r> {
 }
 
 impl Decoder<'_> {
-    pub(super) fn structure(&mut self, json: &Json, structure: &mut dyn Structure, path: &Path<'_>) -> Result<(), Error> {
+    pub(super) fn structure(
+        &mut self,
+        json: &Json,
+        structure: &mut dyn Structure,
+        path: &Path<'_>,
+    ) -> Result<(), Error> {
         let schema = structure.schema();
         let Json::Object(object) = json else {
             return Err(self.refusals.wrong_json(path, kind_of(json), &Type::Structure(schema)));
@@ -59,7 +64,13 @@ impl Decoder<'_> {
         if done { Ok(()) } else { Err(self.refusals.wrong_json(path, kind_of(json), kind)) }
     }
 
-    fn list(&mut self, items: &[Json], list: &mut dyn ListFill, kind: &Type, path: &Path<'_>) -> Result<(), Error> {
+    fn list(
+        &mut self,
+        items: &[Json],
+        list: &mut dyn ListFill,
+        kind: &Type,
+        path: &Path<'_>,
+    ) -> Result<(), Error> {
         for (position, item) in items.iter().enumerate().filter(|(_, item)| !item.is_null()) {
             self.value(item, list.push(), kind, &path.item(None, position + 1))?;
         }

@@ -17,11 +17,16 @@ pub(crate) fn input<T: Structure + Default>(request: &ParsedRequest) -> Result<T
     Ok(input)
 }
 
-fn fill(request: &ParsedRequest, input: &mut dyn Structure) -> Result<(), Error> {
+/// Decodes the parameters of `request` into `input`.
+pub(crate) fn fill(request: &ParsedRequest, input: &mut dyn Structure) -> Result<(), Error> {
     let mut refusals = refusal::Refusals::new(request.service);
     match &request.params {
-        Params::Form(node) => form::Decoder { refusals: &mut refusals }.structure(node, input, &path::Path::Root)?,
-        Params::Json(value) => json::Decoder { refusals: &mut refusals }.structure(value, input, &path::Path::Root)?,
+        Params::Form(node) => {
+            form::Decoder { refusals: &mut refusals }.structure(node, input, &path::Path::Root)?
+        }
+        Params::Json(value) => {
+            json::Decoder { refusals: &mut refusals }.structure(value, input, &path::Path::Root)?
+        }
     }
     refusals.finish()
 }

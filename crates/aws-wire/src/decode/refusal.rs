@@ -31,8 +31,12 @@ impl Refusals {
     /// A parameter that the operation does not have.
     pub(super) fn unknown(&self, path: &Path<'_>) -> Error {
         match self.service.protocol() {
-            Protocol::Ec2 => Error::client("UnknownParameter", format!("The parameter {path} is not recognized")),
-            Protocol::Query => Error::client("ValidationError", format!("The parameter {path} is not recognized")),
+            Protocol::Ec2 => {
+                Error::client("UnknownParameter", format!("The parameter {path} is not recognized"))
+            }
+            Protocol::Query => {
+                Error::client("ValidationError", format!("The parameter {path} is not recognized"))
+            }
             Protocol::Json => Error::client("SerializationException", format!("Unrecognized field: {path}")),
         }
     }
@@ -42,7 +46,8 @@ impl Refusals {
         let expected = expected.describe();
         match self.service.protocol() {
             Protocol::Ec2 => {
-                let message = format!("Value ({value}) for parameter {path} is invalid. Expected {expected}.");
+                let message =
+                    format!("Value ({value}) for parameter {path} is invalid. Expected {expected}.");
                 Error::client("InvalidParameterValue", message)
             }
             Protocol::Query | Protocol::Json => {
@@ -62,9 +67,10 @@ impl Refusals {
     pub(super) fn finish(self) -> Result<(), Error> {
         let Some(first) = self.missing.first() else { return Ok(()) };
         match self.service.protocol() {
-            Protocol::Ec2 => {
-                Err(Error::client("MissingParameter", format!("The request must contain the parameter {first}")))
-            }
+            Protocol::Ec2 => Err(Error::client(
+                "MissingParameter",
+                format!("The request must contain the parameter {first}"),
+            )),
             Protocol::Query => Err(Error::client("ValidationError", constraint_message(&self.missing))),
             // ECS's model has this one exception for parameters; the other JSON services validate as query ones do.
             Protocol::Json if self.service.model().signing_name == "ecs" => {
@@ -76,7 +82,9 @@ impl Refusals {
 }
 
 fn constraint_message(missing: &[String]) -> String {
-    let one = |path: &String| format!("Value null at '{path}' failed to satisfy constraint: Member must not be null");
+    let one = |path: &String| {
+        format!("Value null at '{path}' failed to satisfy constraint: Member must not be null")
+    };
     let all: Vec<String> = missing.iter().map(one).collect();
     let plural = if missing.len() == 1 { "" } else { "s" };
     format!("{} validation error{plural} detected: {}", missing.len(), all.join("; "))

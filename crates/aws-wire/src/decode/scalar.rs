@@ -64,6 +64,9 @@ mod tests {
 
     #[test]
     fn reads_booleans_in_any_case() {
-        assert_eq!(["true", "True", "FALSE", "1", ""].map(boolean), [Some(true), Some(true), Some(false), None, None]);
+        assert_eq!(
+            ["true", "True", "FALSE", "1", ""].map(boolean),
+            [Some(true), Some(true), Some(false), None, None]
+        );
     }
 }

@@ -9,7 +9,12 @@ use crate::request::ResponseFormat;
 use crate::{Error, Service};
 
 /// Encodes `error` as `service` would answer it; a code whose status the service's model fixes gets that status.
-pub fn encode_error(format: ResponseFormat, service: Option<Service>, request_id: &str, error: &Error) -> Encoded {
+pub fn encode_error(
+    format: ResponseFormat,
+    service: Option<Service>,
+    request_id: &str,
+    error: &Error,
+) -> Encoded {
     let modelled = service.and_then(|service| service.model().error_status(&error.code));
     let status = modelled.filter(|_| error.status == 400).unwrap_or(error.status);
     let mut headers = vec![("x-amzn-requestid", request_id.to_owned())];

@@ -3,7 +3,7 @@
 use base64::prelude::{BASE64_STANDARD, Engine};
 
 use crate::encode::time;
-use crate::value::{ListRead, MapRead, Node, Structure};
+use crate::value::{ListRead, MapRead, Node, Structure, is_unit};
 
 /// The JSON protocols: the output alone.
 pub(super) fn plain(output: &dyn Structure) -> String {
@@ -15,7 +15,7 @@ pub(super) fn plain(output: &dyn Structure) -> String {
 /// The query services' JSON: `{"XResponse": {"XResult": …, "ResponseMetadata": …}}`.
 pub(super) fn query(operation: &str, request_id: &str, output: &dyn Structure) -> String {
     let mut out = format!("{{\"{operation}Response\":{{");
-    if !output.schema().members.is_empty() {
+    if !is_unit(output) {
         key(&mut out, &format!("{operation}Result"));
         structure(&mut out, output);
         out.push(',');
@@ -64,7 +64,7 @@ fn value(out: &mut String, node: Node<'_>) {
 fn list(out: &mut String, items: &dyn ListRead) {
     out.push('[');
     let mut first = true;
-    for index in 0..items.len() {
+    for index in 0..items.count() {
         separate(out, &mut first);
         value(out, items.get(index));
     }

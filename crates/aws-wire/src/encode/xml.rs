@@ -6,7 +6,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 
 use crate::encode::time;
 use crate::schema::{List, Map, Tag, Type};
-use crate::value::{ListRead, MapRead, Node, Structure};
+use crate::value::{ListRead, MapRead, Node, Structure, is_unit};
 
 /// Room for an answer of usual size, so that few reallocations follow.
 const INITIAL_CAPACITY: usize = 2048;
@@ -26,7 +26,7 @@ pub(super) fn ec2(operation: &str, namespace: &str, request_id: &str, output: &d
 /// `<XResponse><XResult>…</XResult><ResponseMetadata>…</XResponse>`.
 pub(super) fn query(operation: &str, namespace: &str, request_id: &str, output: &dyn Structure) -> String {
     let mut out = start(operation, namespace);
-    if !output.schema().members.is_empty() {
+    if !is_unit(output) {
         let _ = write!(out, "<{operation}Result>");
         structure(&mut out, output);
         let _ = write!(out, "</{operation}Result>");
@@ -92,7 +92,7 @@ fn content(out: &mut String, node: Node<'_>) {
 
 fn list(out: &mut String, tag: Tag, items: &dyn ListRead, kind: &Type) {
     let Type::List(List { item, flattened, element }) = kind else { return };
-    let all = 0..items.len();
+    let all = 0..items.count();
     if *flattened {
         return all.for_each(|index| value(out, tag, items.get(index), element));
     }

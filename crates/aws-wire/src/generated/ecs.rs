@@ -656,9 +656,10 @@ pub struct ContainerInstance {
     pub attachments: Vec<Attachment>,
     pub tags: Vec<Tag>,
     pub health_status: Option<ContainerInstanceHealthStatus>,
+    pub client_token: Option<String>,
 }
 
-structure!(ContainerInstance, CONTAINER_INSTANCE, [0 container_instance_arn, 1 ec2_instance_id, 2 capacity_provider_name, 3 version, 4 version_info, 5 remaining_resources, 6 registered_resources, 7 status, 8 status_reason, 9 agent_connected, 10 running_tasks_count, 11 pending_tasks_count, 12 agent_update_status, 13 attributes, 14 registered_at, 15 attachments, 16 tags, 17 health_status, ]);
+structure!(ContainerInstance, CONTAINER_INSTANCE, [0 container_instance_arn, 1 ec2_instance_id, 2 capacity_provider_name, 3 version, 4 version_info, 5 remaining_resources, 6 registered_resources, 7 status, 8 status_reason, 9 agent_connected, 10 running_tasks_count, 11 pending_tasks_count, 12 agent_update_status, 13 attributes, 14 registered_at, 15 attachments, 16 tags, 17 health_status, 18 client_token, ]);
 
 pub static CONTAINER_INSTANCE: Schema = Schema {
     name: "ContainerInstance",
@@ -711,6 +712,7 @@ pub static CONTAINER_INSTANCE: Schema = Schema {
             "healthStatus",
             Type::Structure(&CONTAINER_INSTANCE_HEALTH_STATUS),
         ),
+        member("clientToken", "clientToken", "clientToken", Type::String),
     ],
 };
 
@@ -809,9 +811,10 @@ pub struct ContainerStateChange {
     pub network_bindings: Vec<NetworkBinding>,
     pub reason: Option<String>,
     pub status: Option<String>,
+    pub managed_agents: Vec<ManagedAgentStateChange>,
 }
 
-structure!(ContainerStateChange, CONTAINER_STATE_CHANGE, [0 container_name, 1 image_digest, 2 runtime_id, 3 exit_code, 4 network_bindings, 5 reason, 6 status, ]);
+structure!(ContainerStateChange, CONTAINER_STATE_CHANGE, [0 container_name, 1 image_digest, 2 runtime_id, 3 exit_code, 4 network_bindings, 5 reason, 6 status, 7 managed_agents, ]);
 
 pub static CONTAINER_STATE_CHANGE: Schema = Schema {
     name: "ContainerStateChange",
@@ -832,6 +835,16 @@ pub static CONTAINER_STATE_CHANGE: Schema = Schema {
         ),
         member("reason", "reason", "reason", Type::String),
         member("status", "status", "status", Type::String),
+        member(
+            "managedAgents",
+            "managedAgents",
+            "managedAgents",
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Structure(&MANAGED_AGENT_STATE_CHANGE),
+            }),
+        ),
     ],
 };
 
@@ -1502,15 +1515,17 @@ pub static DESCRIBE_TASKS_RESPONSE: Schema = Schema {
 pub struct DiscoverPollEndpointRequest {
     pub container_instance: Option<String>,
     pub cluster: Option<String>,
+    pub zone_id: Option<String>,
 }
 
-structure!(DiscoverPollEndpointRequest, DISCOVER_POLL_ENDPOINT_REQUEST, [0 container_instance, 1 cluster, ]);
+structure!(DiscoverPollEndpointRequest, DISCOVER_POLL_ENDPOINT_REQUEST, [0 container_instance, 1 cluster, 2 zone_id, ]);
 
 pub static DISCOVER_POLL_ENDPOINT_REQUEST: Schema = Schema {
     name: "DiscoverPollEndpointRequest",
     members: &[
         member("containerInstance", "containerInstance", "containerInstance", Type::String),
         member("cluster", "cluster", "cluster", Type::String),
+        member("zoneId", "zoneId", "zoneId", Type::String),
     ],
 };
 
@@ -2331,9 +2346,10 @@ pub struct RegisterContainerInstanceRequest {
     pub attributes: Vec<Attribute>,
     pub platform_devices: Vec<PlatformDevice>,
     pub tags: Vec<Tag>,
+    pub client_token: Option<String>,
 }
 
-structure!(RegisterContainerInstanceRequest, REGISTER_CONTAINER_INSTANCE_REQUEST, [0 cluster, 1 instance_identity_document, 2 instance_identity_document_signature, 3 total_resources, 4 version_info, 5 container_instance_arn, 6 attributes, 7 platform_devices, 8 tags, ]);
+structure!(RegisterContainerInstanceRequest, REGISTER_CONTAINER_INSTANCE_REQUEST, [0 cluster, 1 instance_identity_document, 2 instance_identity_document_signature, 3 total_resources, 4 version_info, 5 container_instance_arn, 6 attributes, 7 platform_devices, 8 tags, 9 client_token, ]);
 
 pub static REGISTER_CONTAINER_INSTANCE_REQUEST: Schema = Schema {
     name: "RegisterContainerInstanceRequest",
@@ -2381,6 +2397,7 @@ pub static REGISTER_CONTAINER_INSTANCE_REQUEST: Schema = Schema {
             "tags",
             Type::List(&List { item: "</member>", flattened: false, element: Type::Structure(&TAG) }),
         ),
+        member("clientToken", "clientToken", "clientToken", Type::String),
     ],
 };
 

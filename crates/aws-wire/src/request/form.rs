@@ -45,14 +45,14 @@ impl FormNode {
 
     /// Removes what presigning added to the query string.
     pub(crate) fn drop_authentication(&mut self) {
-        self.children.retain(|name, _| {
-            !name.get(..6).is_some_and(|prefix| prefix.eq_ignore_ascii_case("X-Amz-"))
-        });
+        self.children
+            .retain(|name, _| !name.get(..6).is_some_and(|prefix| prefix.eq_ignore_ascii_case("X-Amz-")));
     }
 
     /// Children whose names are numbers, in their order: the items of a list.
     pub(crate) fn items(&self) -> Vec<(u32, &Self)> {
-        let mut items: Vec<_> = self.children.iter().filter_map(|(name, node)| Some((name.parse().ok()?, node))).collect();
+        let mut items: Vec<_> =
+            self.children.iter().filter_map(|(name, node)| Some((name.parse().ok()?, node))).collect();
         items.sort_by_key(|(index, _)| *index);
         items
     }
@@ -81,7 +81,9 @@ mod tests {
 
     #[test]
     fn undoes_form_encoding() {
-        for (form, value) in [("A=b+c", "b c"), ("A=b%20c", "b c"), ("A=%2B", "+"), ("A=a=b", "a=b"), ("A", "")] {
+        for (form, value) in
+            [("A=b+c", "b c"), ("A=b%20c", "b c"), ("A=%2B", "+"), ("A=a=b", "a=b"), ("A", "")]
+        {
             assert_eq!(tree(form).take("A").unwrap(), value, "{form}");
         }
         assert_eq!(tree("A=1&A=2&&").take("A").unwrap(), "2");
@@ -90,7 +92,8 @@ mod tests {
     #[test]
     fn orders_items_by_number() {
         let tree = tree("L.10=c&L.2=b&L.1=a&L.x=d");
-        let items: Vec<_> = tree.child("L").unwrap().items().into_iter().map(|(i, n)| (i, n.value.as_deref())).collect();
+        let items: Vec<_> =
+            tree.child("L").unwrap().items().into_iter().map(|(i, n)| (i, n.value.as_deref())).collect();
         assert_eq!(items, [(1, Some("a")), (2, Some("b")), (10, Some("c"))]);
     }
 

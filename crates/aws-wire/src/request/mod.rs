@@ -67,13 +67,20 @@ pub fn parse(parts: &http::request::Parts, body: &[u8]) -> Result<ParsedRequest,
     }
 }
 
-fn json(parts: &http::request::Parts, body: &[u8], service: Service, operation: String) -> Result<ParsedRequest, Error> {
+fn json(
+    parts: &http::request::Parts,
+    body: &[u8],
+    service: Service,
+    operation: String,
+) -> Result<ParsedRequest, Error> {
     let empty = body.iter().all(u8::is_ascii_whitespace);
     let params = match serde_json::from_slice(body) {
         Ok(Json::Object(object)) => Json::Object(object),
         _ if empty => Json::Object(serde_json::Map::new()),
         Ok(_) => return Err(Error::client("SerializationException", "Start of structure or map expected.")),
-        Err(error) => return Err(Error::client("SerializationException", format!("The body is not JSON: {error}."))),
+        Err(error) => {
+            return Err(Error::client("SerializationException", format!("The body is not JSON: {error}.")));
+        }
     };
     let place = route::place(parts);
     place.require_scope_of(service)?;
@@ -98,9 +105,10 @@ fn form_request(parts: &http::request::Parts, body: &[u8]) -> Result<ParsedReque
     let place = route::place(parts);
     let version = form.take("Version");
     let service = route::form_service(&place, version.as_deref())?;
-    let operation = form.take("Action").filter(|action| !action.is_empty()).ok_or_else(|| {
-        Error::client("MissingAction", "The request must contain the parameter Action.")
-    })?;
+    let operation = form
+        .take("Action")
+        .filter(|action| !action.is_empty())
+        .ok_or_else(|| Error::client("MissingAction", "The request must contain the parameter Action."))?;
     let wants_json = form.take("ContentType").is_some_and(|kind| kind.eq_ignore_ascii_case("json"));
     form.drop_authentication();
     let model = service.model();
@@ -154,7 +162,9 @@ impl ParsedRequest {
                 Error::client("InvalidAction", message)
             }
             Protocol::Query => no_such_operation(operation, model.api_version),
-            Protocol::Json => Error::client("UnknownOperationException", format!("There is no operation {operation}.")),
+            Protocol::Json => {
+                Error::client("UnknownOperationException", format!("There is no operation {operation}."))
+            }
         }
     }
 

@@ -61,8 +61,11 @@ fn host(parts: &Parts) -> Option<&str> {
 /// Reads `ec2.us-east-1.amazonaws.com`, `iam.amazonaws.com` and the like; other hosts say nothing.
 fn host_place(host: &str) -> Place {
     let host = host.to_ascii_lowercase();
-    let labels: Vec<&str> =
-        host.trim_end_matches(".cn").strip_suffix(".amazonaws.com").map(|rest| rest.split('.').collect()).unwrap_or_default();
+    let labels: Vec<&str> = host
+        .trim_end_matches(".cn")
+        .strip_suffix(".amazonaws.com")
+        .map(|rest| rest.split('.').collect())
+        .unwrap_or_default();
     Place {
         signing_name: None,
         endpoint_prefix: labels.first().map(ToString::to_string),
@@ -75,7 +78,9 @@ pub(super) fn form_service(place: &Place, version: Option<&str>) -> Result<Servi
     if let Some(name) = &place.signing_name {
         let service = Service::from_signing_name(name).ok_or_else(|| unknown_service(name))?;
         return match service.protocol() {
-            Protocol::Json => Err(Error::client("MissingAction", "The request must contain the header X-Amz-Target.")),
+            Protocol::Json => {
+                Err(Error::client("MissingAction", "The request must contain the header X-Amz-Target."))
+            }
             _ => Ok(service),
         };
     }
@@ -107,12 +112,17 @@ pub(super) fn require_form_body(parts: &Parts) -> Result<(), Error> {
 /// The JSON version of the request, which the answer has too.
 pub(super) fn json_version(parts: &Parts) -> ResponseFormat {
     let kind = header(&parts.headers, CONTENT_TYPE.as_str()).unwrap_or_default();
-    if kind.trim_start().starts_with("application/x-amz-json-1.0") { ResponseFormat::Json10 } else { ResponseFormat::Json11 }
+    if kind.trim_start().starts_with("application/x-amz-json-1.0") {
+        ResponseFormat::Json10
+    } else {
+        ResponseFormat::Json11
+    }
 }
 
 /// Whether a query client asks for JSON; SDKs, which cannot read it, send `*/*` or nothing.
 pub(super) fn accepts_json(parts: &Parts) -> bool {
-    header(&parts.headers, ACCEPT.as_str()).is_some_and(|accept| accept.trim().starts_with("application/json"))
+    header(&parts.headers, ACCEPT.as_str())
+        .is_some_and(|accept| accept.trim().starts_with("application/json"))
 }
 
 /// How to write the refusal of a request that [`parse`](crate::parse) or authentication refused, and the service it
@@ -127,7 +137,8 @@ pub fn error_format(parts: &Parts) -> (ResponseFormat, Option<Service>) {
         Some(name) => Service::from_signing_name(name),
         None => place.endpoint_prefix.as_deref().and_then(Service::from_endpoint_prefix),
     };
-    let cfn_tool = header(&parts.headers, AUTHORIZATION.as_str()).is_some_and(|value| value.starts_with("CFN_V1"));
+    let cfn_tool =
+        header(&parts.headers, AUTHORIZATION.as_str()).is_some_and(|value| value.starts_with("CFN_V1"));
     let format = match service.map(Service::protocol) {
         Some(Protocol::Ec2) => ResponseFormat::Ec2Xml,
         Some(Protocol::Json) => json_version(parts),

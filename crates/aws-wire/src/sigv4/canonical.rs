@@ -69,7 +69,9 @@ pub(super) fn sha256_hex(bytes: &[u8]) -> String {
 
 fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
     // HMAC takes keys of any length, so there is no error to pass on.
-    Hmac::<Sha256>::new_from_slice(key).map(|mac| mac.chain_update(text).finalize().into_bytes().into()).unwrap_or_default()
+    Hmac::<Sha256>::new_from_slice(key)
+        .map(|mac| mac.chain_update(text).finalize().into_bytes().into())
+        .unwrap_or_default()
 }
 
 /// Without empty and dot segments, each other segment encoded.
@@ -82,7 +84,8 @@ fn path(path: &str) -> String {
             _ => kept.push(segment),
         }
     }
-    let is_folder = !kept.is_empty() && (path.ends_with('/') || path.ends_with("/.") || path.ends_with("/.."));
+    let is_folder =
+        !kept.is_empty() && (path.ends_with('/') || path.ends_with("/.") || path.ends_with("/.."));
     let normal = format!("/{}{}", kept.join("/"), if is_folder { "/" } else { "" });
     utf8_percent_encode(&normal, STRICT_PATH).to_string()
 }
@@ -138,7 +141,8 @@ mod tests {
 
     #[test]
     fn sorts_and_encodes_queries() {
-        let pairs = [("b", "2"), ("a", "x y"), ("a", "+"), ("A", "")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        let pairs =
+            [("b", "2"), ("a", "x y"), ("a", "+"), ("A", "")].map(|(n, v)| (n.to_owned(), v.to_owned()));
         assert_eq!(query(&pairs), "A=&a=%2B&a=x%20y&b=2");
     }
 }

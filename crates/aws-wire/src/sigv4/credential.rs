@@ -93,9 +93,10 @@ impl SigV4 {
     fn from_header(fields: &str, parts: &Parts) -> Result<Self, Refusal> {
         let find = |name: &str| {
             let mut pairs = fields.split(',').filter_map(|field| field.trim().split_once('='));
-            pairs.find(|(key, _)| *key == name).map(|(_, value)| value.trim()).ok_or_else(|| {
-                incomplete(&format!("Authorization header requires '{name}' parameter."))
-            })
+            pairs
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value.trim())
+                .ok_or_else(|| incomplete(&format!("Authorization header requires '{name}' parameter.")))
         };
         let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let date = header("x-amz-date").or_else(|| header("date")).ok_or_else(|| {
@@ -115,7 +116,8 @@ impl SigV4 {
 
     fn from_query<'a>(find: impl Fn(&str) -> Option<&'a str>) -> Result<Self, Refusal> {
         let require = |name: &str| {
-            find(name).ok_or_else(|| incomplete(&format!("AWS query-string parameters must include '{name}'")))
+            find(name)
+                .ok_or_else(|| incomplete(&format!("AWS query-string parameters must include '{name}'")))
         };
         let algorithm = require("X-Amz-Algorithm")?;
         if algorithm != ALGORITHM {
@@ -131,7 +133,9 @@ impl SigV4 {
             signature: require("X-Amz-Signature")?.to_owned(),
             session_token: find("X-Amz-Security-Token").map(str::to_owned),
             date: require("X-Amz-Date")?.to_owned(),
-            expires: Some(expires.parse().map_err(|_| incomplete("X-Amz-Expires must be a number of seconds"))?),
+            expires: Some(
+                expires.parse().map_err(|_| incomplete("X-Amz-Expires must be a number of seconds"))?,
+            ),
         })
     }
 }
@@ -139,10 +143,15 @@ impl SigV4 {
 impl CfnV1 {
     /// Reads `BASE64(document):signature`.
     fn from_header(value: &str) -> Result<Self, Refusal> {
-        let (document, signature) =
-            value.trim().split_once(':').ok_or_else(|| incomplete("CFN_V1 requires a document and a signature"))?;
-        let bytes = BASE64_STANDARD.decode(document.trim()).map_err(|_| incomplete("the CFN_V1 document is not Base64"))?;
-        let document = String::from_utf8(bytes).map_err(|_| incomplete("the CFN_V1 document is not UTF-8"))?;
+        let (document, signature) = value
+            .trim()
+            .split_once(':')
+            .ok_or_else(|| incomplete("CFN_V1 requires a document and a signature"))?;
+        let bytes = BASE64_STANDARD
+            .decode(document.trim())
+            .map_err(|_| incomplete("the CFN_V1 document is not Base64"))?;
+        let document =
+            String::from_utf8(bytes).map_err(|_| incomplete("the CFN_V1 document is not UTF-8"))?;
         Ok(Self { document, signature: signature.trim().to_owned() })
     }
 }

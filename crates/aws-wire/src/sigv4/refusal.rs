@@ -62,7 +62,9 @@ impl Refusal {
             (Protocol::Json, Self::ExpiredToken) => ("ExpiredTokenException", 400),
             (Protocol::Query | Protocol::Ec2, Self::Missing) => ("MissingAuthenticationToken", 403),
             (Protocol::Query | Protocol::Ec2, Self::Incomplete(_)) => ("IncompleteSignature", 400),
-            (Protocol::Query, Self::Mismatch | Self::WrongScope(_) | Self::Expired(_)) => ("SignatureDoesNotMatch", 403),
+            (Protocol::Query, Self::Mismatch | Self::WrongScope(_) | Self::Expired(_)) => {
+                ("SignatureDoesNotMatch", 403)
+            }
             (Protocol::Query, Self::UnknownKey) => ("InvalidClientTokenId", 403),
             (Protocol::Query, Self::ExpiredToken) => ("ExpiredToken", 403),
         }

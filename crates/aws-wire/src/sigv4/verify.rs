@@ -68,7 +68,9 @@ fn canonical_request(signed: &SigV4, parts: &Parts, body: &[u8]) -> Result<Strin
 fn check_time(signed: &SigV4, now: Timestamp) -> Result<(), Refusal> {
     let date = &signed.date;
     let made = parse_date(date).ok_or_else(|| {
-        incomplete(&format!("Date must be in ISO-8601 'basic format'. Got '{date}'. See http://en.wikipedia.org/wiki/ISO_8601"))
+        incomplete(&format!(
+            "Date must be in ISO-8601 'basic format'. Got '{date}'. See http://en.wikipedia.org/wiki/ISO_8601"
+        ))
     })?;
     if date.get(..8) != Some(signed.scope.date.as_str()) {
         let message = format!(
@@ -80,20 +82,24 @@ fn check_time(signed: &SigV4, now: Timestamp) -> Result<(), Refusal> {
     }
     if made > now + MAX_SKEW {
         let limit = basic(now + MAX_SKEW);
-        let message = format!("Signature not yet current: {date} is still later than {limit} ({} + 5 min.)", basic(now));
+        let message = format!(
+            "Signature not yet current: {date} is still later than {limit} ({} + 5 min.)",
+            basic(now)
+        );
         return Err(Refusal::Expired(message));
     }
     match signed.expires {
-        Some(seconds) if seconds > MAX_EXPIRES => {
-            Err(incomplete("X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds"))
-        }
+        Some(seconds) if seconds > MAX_EXPIRES => Err(incomplete(
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds",
+        )),
         Some(seconds) if made + SignedDuration::from_secs(seconds.into()) < now => {
             let end = basic(made + SignedDuration::from_secs(seconds.into()));
             Err(Refusal::Expired(format!("Signature expired: {end} is now earlier than {}", basic(now))))
         }
         None if made < now - MAX_SKEW => {
             let limit = basic(now - MAX_SKEW);
-            let message = format!("Signature expired: {date} is now earlier than {limit} ({} - 5 min.)", basic(now));
+            let message =
+                format!("Signature expired: {date} is now earlier than {limit} ({} - 5 min.)", basic(now));
             Err(Refusal::Expired(message))
         }
         _ => Ok(()),
@@ -107,7 +113,8 @@ fn check_coverage(signed: &SigV4, parts: &Parts) -> Result<(), Refusal> {
         let message = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.";
         return Err(Refusal::WrongScope(message.to_owned()));
     }
-    let uncovered = parts.headers.keys().find(|name| name.as_str().starts_with("x-amz-") && !covers(name.as_str()));
+    let uncovered =
+        parts.headers.keys().find(|name| name.as_str().starts_with("x-amz-") && !covers(name.as_str()));
     match uncovered {
         Some(name) if signed.expires.is_none() => {
             Err(Refusal::WrongScope(format!("'{name}' must be a 'SignedHeader' in the AWS Authorization.")))

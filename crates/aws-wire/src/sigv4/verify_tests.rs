@@ -59,9 +59,17 @@ fn agrees_with_the_published_vectors() {
         assert_eq!(request, vector.canonical_request, "{name}");
         let text = canonical::string_to_sign(&signed.date, &signed.scope, &request);
         assert_eq!(text, vector.string_to_sign, "{name}");
-        assert_eq!(hex::encode(canonical::signature(SECRET, &signed.scope, &text)), vector.signature, "{name}");
+        assert_eq!(
+            hex::encode(canonical::signature(SECRET, &signed.scope, &text)),
+            vector.signature,
+            "{name}"
+        );
         assert_eq!(verify_at(&parts, vector.body.as_bytes(), SECRET, then()).as_ref(), Ok(&signed), "{name}");
-        assert_eq!(verify_at(&parts, vector.body.as_bytes(), "other", then()), Err(Refusal::Mismatch), "{name}");
+        assert_eq!(
+            verify_at(&parts, vector.body.as_bytes(), "other", then()),
+            Err(Refusal::Mismatch),
+            "{name}"
+        );
         assert_eq!(verify_at(&parts, b"other body", SECRET, then()), Err(Refusal::Mismatch), "{name}");
     }
 }
@@ -89,14 +97,16 @@ fn holds_signatures_to_the_time() {
         ("get-vanilla (query)", -301, false),
     ];
     for (name, later, good) in cases {
-        let outcome = verify_at(&vector(name).parts(), b"", SECRET, then() + SignedDuration::from_secs(later));
+        let outcome =
+            verify_at(&vector(name).parts(), b"", SECRET, then() + SignedDuration::from_secs(later));
         match outcome {
             Ok(_) => assert!(good, "{name} {later} s later"),
             Err(Refusal::Expired(_)) => assert!(!good, "{name} {later} s later"),
             Err(other) => panic!("{name} {later} s later: {other}"),
         }
     }
-    let expired = verify_at(&vector(cases[1].0).parts(), b"", SECRET, then() + SignedDuration::from_secs(301));
+    let expired =
+        verify_at(&vector(cases[1].0).parts(), b"", SECRET, then() + SignedDuration::from_secs(301));
     assert_eq!(
         expired.unwrap_err().to_string(),
         "Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T124101Z - 5 min.)"
@@ -135,7 +145,10 @@ fn names_what_is_incomplete() {
         (String::from("Basic dXNlcg=="), "'Basic'"),
         (format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host"), "'Signature'"),
         (format!("AWS4-HMAC-SHA256 {credential}, Signature=00"), "'SignedHeaders'"),
-        (String::from("AWS4-HMAC-SHA256 Credential=AKID/ec2, SignedHeaders=host, Signature=00"), "'AKID/ec2'"),
+        (
+            String::from("AWS4-HMAC-SHA256 Credential=AKID/ec2, SignedHeaders=host, Signature=00"),
+            "'AKID/ec2'",
+        ),
         (String::from("CFN_V1 e30="), "a document and a signature"),
         (String::from("CFN_V1 ?:x"), "not Base64"),
     ] {
@@ -159,7 +172,8 @@ fn reads_an_instance_identity() {
 
 #[test]
 fn words_refusals_for_each_protocol() {
-    let to = |host: &str| http::Request::builder().uri("/").header("host", host).body(()).unwrap().into_parts().0;
+    let to =
+        |host: &str| http::Request::builder().uri("/").header("host", host).body(()).unwrap().into_parts().0;
     let cases = [
         ("ec2.us-east-1.amazonaws.com", Refusal::Mismatch, "AuthFailure", 401),
         ("iam.amazonaws.com", Refusal::Mismatch, "SignatureDoesNotMatch", 403),
