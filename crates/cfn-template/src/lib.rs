@@ -54,8 +54,8 @@ pub use graph::Graph;
 pub use node::{Entry, Map, Node, Value};
 pub use parameters::{Lookup, NO_ECHO_MASK, ParameterError, ParameterValue, ParameterValues};
 pub use policy::{
-    CreationPolicy, DurationError, ResourceSignal, RollingUpdate, UpdatePolicy, parse_duration,
-    parse_signal_timeout,
+    CreationPolicy, DurationError, ResourceSignal, RollingUpdate, UpdatePolicy, format_duration,
+    parse_duration, parse_signal_timeout,
 };
 pub use pseudo::PseudoParameters;
 pub use references::{Reference, ReferenceKind};

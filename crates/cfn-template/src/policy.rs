@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::{
     error::Errors,
@@ -61,6 +61,15 @@ fn read_duration(text: &str) -> Option<Duration> {
 /// When it is malformed or longer.
 pub fn parse_signal_timeout(text: &str) -> Result<Duration, DurationError> {
     limited(text, MAX_SIGNAL_TIMEOUT, "PT12H")
+}
+
+/// Writes a duration as [`parse_duration`] reads it, in the largest units that are whole.
+pub fn format_duration(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds > 0 && seconds % 3600 == 0 => format!("PT{}H", seconds / 3600),
+        seconds if seconds > 0 && seconds % 60 == 0 => format!("PT{}M", seconds / 60),
+        seconds => format!("PT{seconds}S"),
+    }
 }
 
 fn limited(text: &str, most: Duration, name: &'static str) -> Result<Duration, DurationError> {
@@ -213,6 +222,19 @@ impl CreationPolicy {
             min_successful_instances_percent: number(auto_scaling, "MinSuccessfulInstancesPercent", 0..=100)?,
         })
     }
+
+    /// The policy as a template has it, with everything that was left out filled in.
+    pub fn to_json(&self) -> Json {
+        let mut json = json!({});
+        if let Some(signal) = self.resource_signal {
+            json["ResourceSignal"] =
+                json!({"Count": signal.count, "Timeout": format_duration(signal.timeout)});
+        }
+        if let Some(percent) = self.min_successful_instances_percent {
+            json["AutoScalingCreationPolicy"] = json!({"MinSuccessfulInstancesPercent": percent});
+        }
+        json
+    }
 }
 
 impl UpdatePolicy {
@@ -235,9 +257,35 @@ impl UpdatePolicy {
             )?,
         })
     }
+
+    /// The policy as a template has it, with everything that was left out filled in.
+    pub fn to_json(&self) -> Json {
+        let mut json = json!({
+            "AutoScalingReplacingUpdate": {"WillReplace": self.will_replace},
+            "AutoScalingScheduledAction": {
+                "IgnoreUnmodifiedGroupSizeProperties": self.ignore_unmodified_group_size,
+            },
+        });
+        if let Some(rolling) = &self.rolling {
+            json["AutoScalingRollingUpdate"] = rolling.to_json();
+        }
+        json
+    }
 }
 
 impl RollingUpdate {
+    fn to_json(&self) -> Json {
+        json!({
+            "MaxBatchSize": self.max_batch_size,
+            "MinActiveInstancesPercent": self.min_active_instances_percent,
+            "MinInstancesInService": self.min_instances_in_service,
+            "MinSuccessfulInstancesPercent": self.min_successful_instances_percent,
+            "PauseTime": format_duration(self.pause_time),
+            "SuspendProcesses": self.suspend_processes,
+            "WaitOnResourceSignals": self.wait_on_resource_signals,
+        })
+    }
+
     fn from_json(json: &Json) -> Result<Self, String> {
         let wait_on_resource_signals = boolean(json, "WaitOnResourceSignals")?.unwrap_or_default();
         let pause_time = match text(json, "PauseTime") {

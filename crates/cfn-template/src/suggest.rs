@@ -6,8 +6,11 @@ pub(crate) fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = 
 }
 
 fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // A third of the name may differ; more and the guess helps nobody.
-    let limit = name.chars().count().div_ceil(3);
+    // A third of the name may differ; more and the guess helps nobody. Of a name of two letters nothing may.
+    let limit = match name.chars().count() {
+        0..=2 => 0,
+        length => length.div_ceil(3),
+    };
     candidates
         .into_iter()
         .map(|candidate| (distance(&name.to_lowercase(), &candidate.to_lowercase()), candidate))

@@ -7,7 +7,7 @@ use indexmap::map::Entry as Slot;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
 use crate::{
-    error::Errors,
+    error::{Errors, TemplateError},
     function,
     node::{Entry, Map, Node, Value},
     scalar,
@@ -19,10 +19,9 @@ const MAX_DEPTH: usize = 100;
 
 /// Parses `text`, which holds one YAML or JSON document. `None` when it is not well-formed.
 pub(crate) fn parse(text: &str, errors: &mut Errors) -> Option<Node> {
-    let json = text.trim_start_matches('\u{feff}').trim_start().starts_with('{');
+    let json = is_json(text);
     let tidied;
     let mut source = text;
-    let mut json_error = None;
     if json {
         // YAML forbids tabs where JSON allows them. In well-formed JSON a raw tab is never inside a string, so
         // blanks may take their places, and no column moves.
@@ -31,7 +30,11 @@ pub(crate) fn parse(text: &str, errors: &mut Errors) -> Option<Node> {
                 tidied = join_surrogates(&text.replace('\t', " "));
                 source = &tidied;
             }
-            Err(error) => json_error = Some(error),
+            Err(error) => {
+                let span = Span::new(error.line(), error.column().max(1));
+                errors.add(&Place::ROOT, span, malformed("JSON", span, &json_detail(&error)));
+                return None;
+            }
         }
     }
     let mut builder = Builder { errors, stack: Vec::new(), root: None, documents: 0 };
@@ -40,7 +43,7 @@ pub(crate) fn parse(text: &str, errors: &mut Errors) -> Option<Node> {
         match event {
             Ok((event, span)) => {
                 if let Err(Stop { span, message }) = builder.event(event, position(&span.start)) {
-                    builder.errors.add(&Place::ROOT, span, message);
+                    builder.refuse(span, message, None);
                     return None;
                 }
             }
@@ -57,16 +60,19 @@ pub(crate) fn parse(text: &str, errors: &mut Errors) -> Option<Node> {
         }
         return root;
     };
-    let (language, span, detail) = match json_error {
-        Some(error) => ("JSON", Span::new(error.line(), error.column().max(1)), json_detail(&error)),
-        None => ("YAML", span, detail),
-    };
-    let message = format!(
-        "Template format error: {language} not well-formed. (line {}, column {}): {detail}",
-        span.line, span.column
-    );
-    errors.add(&Place::ROOT, span, message);
+    errors.add(&Place::ROOT, span, malformed("YAML", span, &detail));
     None
+}
+
+/// Whether the text is JSON: an object whose first key is quoted. An object of unquoted keys is YAML.
+fn is_json(text: &str) -> bool {
+    let object = text.trim_start_matches('\u{feff}').trim_start().strip_prefix('{');
+    object.is_some_and(|rest| rest.trim_start().starts_with('"'))
+}
+
+fn malformed(language: &str, span: Span, detail: &str) -> String {
+    let Span { line, column } = span;
+    format!("Template format error: {language} not well-formed. (line {line}, column {column}): {detail}")
 }
 
 /// serde_json ends its message with the place, which the error has already.
@@ -121,6 +127,16 @@ struct Stop {
 enum Frame {
     List { span: Span, tag: Option<Tag>, items: Vec<Node> },
     Map { span: Span, tag: Option<Tag>, map: Map, key: Option<(String, Span)> },
+}
+
+impl Frame {
+    /// The way from this frame to what is read in it now.
+    fn step(&self) -> Option<String> {
+        match self {
+            Self::List { items, .. } => Some(items.len().to_string()),
+            Self::Map { key, .. } => key.as_ref().map(|(key, _)| key.clone()),
+        }
+    }
 }
 
 struct Builder<'e> {
@@ -212,7 +228,7 @@ impl Builder<'_> {
                 Some(name) => function::wrap(name, node),
                 None => {
                     let (message, hint) = function::unknown_tag(&tag.suffix);
-                    self.errors.hint(&Place::ROOT, node.span, message, hint);
+                    self.refuse(node.span, message, hint);
                     node
                 }
             };
@@ -220,13 +236,23 @@ impl Builder<'_> {
         let known = ["str", "int", "float", "bool", "null", "map", "seq"];
         let non_specific = tag.handle.is_empty() || tag.suffix.is_empty();
         if !(non_specific || tag.is_yaml_core_schema() && known.contains(&tag.suffix.as_str())) {
-            let message = format!("Template format error: the YAML tag {tag} is not supported in templates");
-            self.errors.add(&Place::ROOT, node.span, message);
+            let written =
+                if tag.is_yaml_core_schema() { format!("!!{}", tag.suffix) } else { tag.to_string() };
+            let message =
+                format!("Template format error: the YAML tag {written} is not supported in templates");
+            self.refuse(node.span, message, None);
         }
         node
     }
 
+    /// Records an error at the path that the parser has come to.
+    fn refuse(&mut self, span: Span, message: impl Into<String>, hint: Option<String>) {
+        let steps: Vec<String> = self.stack.iter().filter_map(Frame::step).collect();
+        self.errors.push(TemplateError::new(message).at(span).path(steps.join("/")).suggest(hint));
+    }
+
     fn place(&mut self, node: Node) -> Result<(), Stop> {
+        let mut duplicate = None;
         match self.stack.last_mut() {
             None => self.root = Some(node),
             Some(Frame::List { items, .. }) => items.push(node),
@@ -237,16 +263,16 @@ impl Builder<'_> {
                             slot.insert(Entry { key_span, node });
                         }
                         Slot::Occupied(slot) => {
-                            let first = slot.get().key_span.line;
-                            let message = format!(
-                                "Template format error: Duplicate key '{}', first given in line {first}",
-                                slot.key()
-                            );
-                            self.errors.add(&Place::ROOT, key_span, message);
+                            duplicate = Some((slot.key().clone(), slot.get().key_span.line, key_span));
                         }
                     }
                 }
             }
+        }
+        if let Some((key, first, span)) = duplicate {
+            let message =
+                format!("Template format error: Duplicate key '{key}', first given in line {first}");
+            self.refuse(span, message, None);
         }
         Ok(())
     }

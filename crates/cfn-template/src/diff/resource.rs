@@ -10,6 +10,7 @@ use super::{
 use crate::{
     evaluate::EvaluatedResource,
     node::Node,
+    policy::{CreationPolicy, UpdatePolicy},
     references::{Branches, Reference, ReferenceKind, references},
     schema::Update,
     template::DeletionPolicy,
@@ -66,17 +67,13 @@ impl Pair<'_> {
         let changes = compare::changes(&path, self.was.properties.get(name), self.now.properties.get(name));
         let attribute = if name == "Tags" { Attribute::Tags } else { Attribute::Properties };
         let nodes = (property_node(self.before, self.id, name), property_node(self.after, self.id, name));
-        let whole = [format!("/Properties/{name}")];
-        let paths = if changes.is_empty() {
-            whole.to_vec()
-        } else {
-            changes.iter().map(|c| c.path.clone()).collect()
-        };
-        let recreation = paths.iter().map(|path| self.recreation(path, rules)).max();
+        // A change that only a reference may bring is to the property as a whole.
+        let paths = changes.iter().map(|change| change.path.as_str());
+        let recreation = paths.map(|path| self.recreation(path, rules)).max();
         let detail = Detail {
             attribute,
             name: (attribute == Attribute::Properties).then(|| name.to_owned()),
-            recreation: recreation.unwrap_or(RequiresRecreation::Never),
+            recreation: recreation.unwrap_or_else(|| self.recreation(&path, rules)),
         };
         self.details(&detail, nodes, changes)
     }
@@ -91,53 +88,19 @@ impl Pair<'_> {
     }
 
     fn attributes(&self) -> Vec<ChangeDetail> {
-        let nodes = |read: fn(&crate::Resource) -> Option<&Node>| {
-            let node = |view: &'_ StackView<'_>| view.template.resources.get(self.id).and_then(read).cloned();
-            (node(self.before), node(self.after))
-        };
-        let policy = |policy: DeletionPolicy| Some(Json::from(policy.name()));
-        let json = |node: &Option<Node>| node.as_ref().map(Node::to_json);
-        let (metadata, creation, update) = (
-            nodes(|resource| resource.metadata.as_ref()),
-            nodes(|resource| resource.creation_policy.as_ref()),
-            nodes(|resource| resource.update_policy.as_ref()),
-        );
-        // Policies are compared as written when their values cannot differ otherwise than by what is written or by
-        // parameters: an unchanged evaluated policy is no change.
-        let unless_same = |same: bool, node: &Option<Node>| if same { None } else { json(node) };
-        let same_creation = self.was.creation_policy == self.now.creation_policy;
-        let same_update = self.was.update_policy == self.now.update_policy;
-        let values = [
-            (Attribute::Metadata, metadata.clone(), self.was.metadata.clone(), self.now.metadata.clone()),
-            (
-                Attribute::CreationPolicy,
-                creation.clone(),
-                unless_same(same_creation, &creation.0),
-                unless_same(same_creation, &creation.1),
-            ),
-            (
-                Attribute::UpdatePolicy,
-                update.clone(),
-                unless_same(same_update, &update.0),
-                unless_same(same_update, &update.1),
-            ),
-            (
-                Attribute::DeletionPolicy,
-                (None, None),
-                policy(self.was.deletion_policy),
-                policy(self.now.deletion_policy),
-            ),
-            (
-                Attribute::UpdateReplacePolicy,
-                (None, None),
-                policy(self.was.update_replace_policy),
-                policy(self.now.update_replace_policy),
-            ),
+        const ATTRIBUTES: [Attribute; 5] = [
+            Attribute::Metadata,
+            Attribute::CreationPolicy,
+            Attribute::UpdatePolicy,
+            Attribute::DeletionPolicy,
+            Attribute::UpdateReplacePolicy,
         ];
-        let details = values.into_iter().flat_map(|(attribute, nodes, was, now)| {
+        let details = ATTRIBUTES.into_iter().flat_map(|attribute| {
+            let (was, now) = (attribute_value(self.was, attribute), attribute_value(self.now, attribute));
             let changes = compare::changes(&format!("/{}", attribute.name()), was.as_ref(), now.as_ref());
             let detail = Detail { attribute, name: None, recreation: RequiresRecreation::Never };
-            self.details(&detail, (nodes.0.as_ref(), nodes.1.as_ref()), changes)
+            let node = |view| attribute_node(view, self.id, attribute);
+            self.details(&detail, (node(self.before), node(self.after)), changes)
         });
         details.collect()
     }
@@ -248,4 +211,29 @@ fn replacement(detail: &ChangeDetail) -> Replacement {
 
 fn property_node<'a>(view: &'a StackView<'_>, id: &str, name: &str) -> Option<&'a Node> {
     view.template.resources.get(id)?.properties.get(name).map(|entry| &entry.node)
+}
+
+fn attribute_node<'a>(view: &'a StackView<'_>, id: &str, attribute: Attribute) -> Option<&'a Node> {
+    let resource = view.template.resources.get(id)?;
+    match attribute {
+        Attribute::Metadata => resource.metadata.as_ref(),
+        Attribute::CreationPolicy => resource.creation_policy.as_ref(),
+        Attribute::UpdatePolicy => resource.update_policy.as_ref(),
+        // Properties are compared one by one, and these policies are words without functions.
+        Attribute::Properties
+        | Attribute::Tags
+        | Attribute::DeletionPolicy
+        | Attribute::UpdateReplacePolicy => None,
+    }
+}
+
+fn attribute_value(resource: &EvaluatedResource, attribute: Attribute) -> Option<Json> {
+    match attribute {
+        Attribute::Properties | Attribute::Tags => None,
+        Attribute::Metadata => resource.metadata.clone(),
+        Attribute::CreationPolicy => resource.creation_policy.as_ref().map(CreationPolicy::to_json),
+        Attribute::UpdatePolicy => resource.update_policy.as_ref().map(UpdatePolicy::to_json),
+        Attribute::DeletionPolicy => Some(Json::from(resource.deletion_policy.name())),
+        Attribute::UpdateReplacePolicy => Some(Json::from(resource.update_replace_policy.name())),
+    }
 }

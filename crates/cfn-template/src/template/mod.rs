@@ -7,6 +7,8 @@ mod parameters;
 mod resources;
 mod validate;
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
 pub use mappings::{MappingValue, Mappings};
@@ -90,10 +92,11 @@ impl Template {
             errors.add(&Place::ROOT, span, "Template format error: unsupported structure.");
             return Err(errors.into_error());
         };
+        let declared = Declared::new(&sections);
         let source = Source::new(text);
         let template =
             Self::from_sections(sections, span, &mut Reader { source: &source, errors: &mut errors });
-        template.validate(&mut errors);
+        template.validate(&declared, &mut errors);
         errors.into_result(template)
     }
 
@@ -126,6 +129,23 @@ impl Template {
             reader.errors.add(&Place::ROOT, span, message);
         }
         template
+    }
+}
+
+/// The names that are declared, also those whose declaration is in error: a reference to one of those is not
+/// another error.
+struct Declared {
+    parameters: BTreeSet<String>,
+    resources: BTreeSet<String>,
+}
+
+impl Declared {
+    fn new(sections: &Map) -> Self {
+        let names = |section: &str| {
+            let members = sections.get(section).and_then(|entry| entry.node.as_map());
+            members.into_iter().flat_map(Map::keys).cloned().collect()
+        };
+        Self { parameters: names("Parameters"), resources: names("Resources") }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Resource, Template};
+use super::{Declared, Resource, Template};
 use crate::{
     error::Errors,
     function::Function,
@@ -33,43 +33,58 @@ impl Block {
 }
 
 impl Template {
-    pub(super) fn validate(&self, errors: &mut Errors) {
-        self.validate_names(errors);
+    pub(super) fn validate(&self, declared: &Declared, errors: &mut Errors) {
+        let checker = Checker { template: self, declared };
+        checker.check(errors);
+    }
+}
+
+/// The check of one template.
+struct Checker<'a> {
+    template: &'a Template,
+    declared: &'a Declared,
+}
+
+impl Checker<'_> {
+    fn check(&self, errors: &mut Errors) {
+        self.check_names(errors);
         let section = Place::ROOT.child("Conditions");
-        for (name, entry) in &self.conditions {
-            self.validate_node(&entry.node, Block::Conditions, &section.child(name), errors);
+        for (name, entry) in &self.template.conditions {
+            self.check_node(&entry.node, Block::Conditions, &section.child(name), errors);
         }
-        self.validate_condition_cycles(errors);
+        self.check_condition_cycles(errors);
         let section = Place::ROOT.child("Resources");
-        for (id, resource) in &self.resources {
-            self.validate_resource(resource, &section.child(id), errors);
+        for (id, resource) in &self.template.resources {
+            self.check_resource(resource, &section.child(id), errors);
         }
         let section = Place::ROOT.child("Outputs");
-        for (name, output) in &self.outputs {
+        for (name, output) in &self.template.outputs {
             let place = section.child(name);
-            self.validate_node(&output.value, Block::Outputs, &place.child("Value"), errors);
+            self.check_node(&output.value, Block::Outputs, &place.child("Value"), errors);
             if let Some(export) = &output.export {
-                self.validate_node(export, Block::Outputs, &place.child("Export"), errors);
+                self.check_node(export, Block::Outputs, &place.child("Export"), errors);
             }
-            self.validate_condition(output.condition.as_ref(), Block::Outputs, &place, errors);
+            self.check_condition(output.condition.as_ref(), Block::Outputs, &place, errors);
         }
         if errors.is_empty() {
-            errors.extend(graph::static_cycle(self));
+            errors.extend(graph::static_cycle(self.template));
         }
     }
 
-    fn validate_names(&self, errors: &mut Errors) {
+    fn check_names(&self, errors: &mut Errors) {
         let section = Place::ROOT.child("Resources");
-        for (id, resource) in self.resources.iter().filter(|(id, _)| self.parameters.contains_key(*id)) {
+        for (id, resource) in
+            self.template.resources.iter().filter(|(id, _)| self.template.parameters.contains_key(*id))
+        {
             let message = format!("Template format error: {id} is the name of a parameter and of a resource");
             errors.add(&section.child(id), resource.span, message);
         }
     }
 
-    fn validate_resource(&self, resource: &Resource, place: &Place<'_>, errors: &mut Errors) {
+    fn check_resource(&self, resource: &Resource, place: &Place<'_>, errors: &mut Errors) {
         let properties = place.child("Properties");
         for (name, entry) in &resource.properties {
-            self.validate_node(&entry.node, Block::Resources, &properties.child(name), errors);
+            self.check_node(&entry.node, Block::Resources, &properties.child(name), errors);
         }
         let attributes = [
             ("Metadata", &resource.metadata),
@@ -78,13 +93,14 @@ impl Template {
         ];
         for (name, node) in attributes {
             if let Some(node) = node {
-                self.validate_node(node, Block::Resources, &place.child(name), errors);
+                self.check_node(node, Block::Resources, &place.child(name), errors);
             }
         }
-        self.validate_condition(resource.condition.as_ref(), Block::Resources, place, errors);
-        for target in resource.depends_on.iter().filter(|target| !self.resources.contains_key(&target.value))
+        self.check_condition(resource.condition.as_ref(), Block::Resources, place, errors);
+        for target in
+            resource.depends_on.iter().filter(|target| !self.declared.resources.contains(&target.value))
         {
-            let hint = did_you_mean(&target.value, self.resources.keys().map(String::as_str));
+            let hint = did_you_mean(&target.value, self.template.resources.keys().map(String::as_str));
             errors.hint(
                 &place.child("DependsOn"),
                 target.span,
@@ -94,34 +110,36 @@ impl Template {
         }
     }
 
-    fn validate_condition(
+    fn check_condition(
         &self,
         name: Option<&Spanned<String>>,
         block: Block,
         place: &Place<'_>,
         errors: &mut Errors,
     ) {
-        let Some(name) = name.filter(|name| !self.conditions.contains_key(&name.value)) else { return };
+        let Some(name) = name.filter(|name| !self.template.conditions.contains_key(&name.value)) else {
+            return;
+        };
         let message = format!(
             "Template format error: Unresolved condition dependency {} in the {} block of the template",
             name.value,
             block.name()
         );
-        let hint = did_you_mean(&name.value, self.conditions.keys().map(String::as_str));
+        let hint = did_you_mean(&name.value, self.template.conditions.keys().map(String::as_str));
         errors.hint(&place.child("Condition"), name.span, message, hint);
     }
 
     /// Checks everything that a node's functions refer to.
-    fn validate_node(&self, node: &Node, block: Block, place: &Place<'_>, errors: &mut Errors) {
+    fn check_node(&self, node: &Node, block: Block, place: &Place<'_>, errors: &mut Errors) {
         for reference in references(node, Branches::Both) {
-            self.validate_reference(&reference, block, place, errors);
+            self.check_reference(&reference, block, place, errors);
         }
         functions(node, Branches::Both, &mut |function, span| {
-            self.validate_function(function, span, place, errors);
+            self.check_function(function, span, place, errors);
         });
     }
 
-    fn validate_reference(
+    fn check_reference(
         &self,
         reference: &Reference<'_>,
         block: Block,
@@ -129,10 +147,10 @@ impl Template {
         errors: &mut Errors,
     ) {
         let name = reference.name;
-        let resources = self.resources.keys().map(String::as_str);
+        let resources = self.template.resources.keys().map(String::as_str);
         let of_attribute = matches!(reference.kind, ReferenceKind::Attribute(_));
-        let value = self.parameters.contains_key(name) || pseudo::NAMES.contains(&name);
-        let resource = self.resources.contains_key(name) && block != Block::Conditions;
+        let value = self.declared.parameters.contains(name) || pseudo::NAMES.contains(&name);
+        let resource = self.declared.resources.contains(name) && block != Block::Conditions;
         if resource || value && !of_attribute {
             return;
         }
@@ -147,7 +165,8 @@ impl Template {
                 "Template error: instance of {} references undefined resource {name}",
                 reference.function
             );
-            (message, did_you_mean(name, resources))
+            let no_attributes = || format!("{name} is a parameter, which has no attributes: use Ref");
+            (message, if value { Some(no_attributes()) } else { did_you_mean(name, resources) })
         } else {
             (unresolved(name, block), did_you_mean(name, resources.chain(self.value_names())))
         };
@@ -155,22 +174,20 @@ impl Template {
     }
 
     fn value_names(&self) -> impl Iterator<Item = &str> {
-        self.parameters.keys().map(String::as_str).chain(pseudo::NAMES)
+        self.template.parameters.keys().map(String::as_str).chain(pseudo::NAMES)
     }
 
-    fn validate_function(&self, function: &Function, span: Span, place: &Place<'_>, errors: &mut Errors) {
+    fn check_function(&self, function: &Function, span: Span, place: &Place<'_>, errors: &mut Errors) {
         match function {
-            Function::If { condition, .. } => {
-                self.validate_condition_name(condition, "Fn::If", place, errors)
-            }
-            Function::Condition(name) => self.validate_condition_name(name, "Condition", place, errors),
+            Function::If { condition, .. } => self.check_condition_name(condition, "Fn::If", place, errors),
+            Function::Condition(name) => self.check_condition_name(name, "Condition", place, errors),
             Function::FindInMap { map, top_key, second_key } => {
-                self.validate_mapping(map, top_key, second_key, place, errors);
+                self.check_mapping(map, top_key, second_key, place, errors);
             }
             Function::ImportValue(name) => {
                 let of_resources = references(name, Branches::Both).iter().any(|reference| {
                     matches!(reference.kind, ReferenceKind::Attribute(_))
-                        || self.resources.contains_key(reference.name)
+                        || self.template.resources.contains_key(reference.name)
                 });
                 let mut forbidden = of_resources;
                 functions(name, Branches::Both, &mut |inner, _| {
@@ -186,33 +203,26 @@ impl Template {
         }
     }
 
-    fn validate_condition_name(
+    fn check_condition_name(
         &self,
         name: &Spanned<String>,
         function: &str,
         place: &Place<'_>,
         errors: &mut Errors,
     ) {
-        if !self.conditions.contains_key(&name.value) {
+        if !self.template.conditions.contains_key(&name.value) {
             let message =
                 format!("Template error: unresolved condition dependency {} in {function}", name.value);
-            let hint = did_you_mean(&name.value, self.conditions.keys().map(String::as_str));
+            let hint = did_you_mean(&name.value, self.template.conditions.keys().map(String::as_str));
             errors.hint(place, name.span, message, hint);
         }
     }
 
     /// Checks the keys of `Fn::FindInMap` as far as they are written out.
-    fn validate_mapping(
-        &self,
-        map: &Node,
-        top: &Node,
-        second: &Node,
-        place: &Place<'_>,
-        errors: &mut Errors,
-    ) {
+    fn check_mapping(&self, map: &Node, top: &Node, second: &Node, place: &Place<'_>, errors: &mut Errors) {
         for key in [map, top, second] {
             for reference in references(key, Branches::Both) {
-                if self.resources.contains_key(reference.name) {
+                if self.template.resources.contains_key(reference.name) {
                     let message = format!(
                         "Template error: Fn::FindInMap cannot refer to the resource {}: mappings are looked up \
                          before resources exist",
@@ -223,38 +233,43 @@ impl Template {
             }
         }
         let Some(name) = map.as_str() else { return };
-        if !self.mappings.contains(name) {
+        if !self.template.mappings.contains(name) {
             let message = format!(
                 "Template error: Mapping named '{name}' is not present in the 'Mappings' section of template."
             );
-            errors.hint(place, map.span, message, did_you_mean(name, self.mappings.names()));
+            errors.hint(place, map.span, message, did_you_mean(name, self.template.mappings.names()));
             return;
         }
         let Some(top_key) = top.scalar_text() else { return };
-        let mut keys = self.mappings.top_keys(name);
+        let mut keys = self.template.mappings.top_keys(name);
         if !keys.any(|key| key == top_key) {
             let shown = second.scalar_text().unwrap_or_else(|| "…".to_owned());
             let message = format!("Template error: Unable to get mapping for {name}::{top_key}::{shown}");
-            errors.hint(place, top.span, message, did_you_mean(&top_key, self.mappings.top_keys(name)));
+            errors.hint(
+                place,
+                top.span,
+                message,
+                did_you_mean(&top_key, self.template.mappings.top_keys(name)),
+            );
             return;
         }
         let Some(second_key) = second.scalar_text() else { return };
-        if self.mappings.get(name, &top_key, &second_key).is_none() {
+        if self.template.mappings.get(name, &top_key, &second_key).is_none() {
             let message =
                 format!("Template error: Unable to get mapping for {name}::{top_key}::{second_key}");
-            let hint = did_you_mean(&second_key, self.mappings.second_keys(name, &top_key));
+            let hint = did_you_mean(&second_key, self.template.mappings.second_keys(name, &top_key));
             errors.hint(place, second.span, message, hint);
         }
     }
 
     /// Reports each condition that depends on itself.
-    fn validate_condition_cycles(&self, errors: &mut Errors) {
+    fn check_condition_cycles(&self, errors: &mut Errors) {
         let section = Place::ROOT.child("Conditions");
-        for (name, entry) in &self.conditions {
+        for (name, entry) in &self.template.conditions {
             let mut reached = BTreeSet::new();
             let mut open = vec![name.as_str()];
             while let Some(next) = open.pop() {
-                let Some(entry) = self.conditions.get(next) else { continue };
+                let Some(entry) = self.template.conditions.get(next) else { continue };
                 functions(&entry.node, Branches::Both, &mut |function, _| {
                     if let Function::Condition(target) = function
                         && reached.insert(target.value.as_str())
