@@ -10,6 +10,7 @@ pub mod ec2;
 pub mod http;
 pub mod ids;
 pub mod store;
+pub mod vpc;
 
 use std::path::PathBuf;
 use std::sync::Arc;
