@@ -54,6 +54,21 @@ check "the own host name resolves at once" own_name_resolves
 check "host keys are the instance's own" own_host_keys
 check "sshd listens" says 0 ':22 ' ss -Hltn
 check "sshd takes no passwords and no root" says 0 'permitrootlogin no' sshd -T
+log_in_with_key() {
+    local work=$(mktemp -d) keys=/home/ec2-user/.ssh/authorized_keys result=0
+    ssh-keygen -q -t ed25519 -N '' -f "$work/key"
+    install -d -m 700 -o ec2-user -g ec2-user /home/ec2-user/.ssh
+    cp -p "$keys" "$work/keys" 2>/dev/null
+    cat "$work/key.pub" >>"$keys"
+    chown ec2-user: "$keys"
+    chmod 600 "$keys"
+    says 0 '^ec2-user$' ssh -i "$work/key" -o BatchMode=yes -o StrictHostKeyChecking=no \
+        -o UserKnownHostsFile=/dev/null ec2-user@127.0.0.1 whoami || result=1
+    cp -p "$work/keys" "$keys" 2>/dev/null || rm -f "$keys"
+    rm -rf "$work"
+    return "$result"
+}
+check "ec2-user logs in with its key" log_in_with_key
 check "sudo works for ec2-user" says 0 '^0$' as_ec2_user sudo -n id -u
 check "ec2-user may use docker" says 0 '^overlay2$' as_ec2_user docker info --format '{{.Driver}}'
 check "Docker has a volume of its own" docker_volume_mounted
@@ -142,6 +157,17 @@ docker_environment() {
     return "$result"
 }
 check "Docker reads /etc/sysconfig/docker" docker_environment
+
+run_container() {
+    local result=0
+    # An image of nothing but bash and what it loads.
+    (cd / && tar -ch usr/bin/bash $(ldd /usr/bin/bash | grep -o '/lib[^ ]*' | sed 's,^/,,')) |
+        docker import --change 'CMD ["/usr/bin/bash", "-c", "echo contained"]' - guest-check >/dev/null
+    says 0 '^contained$' docker run --rm guest-check || result=1
+    docker rmi --force guest-check >/dev/null
+    return "$result"
+}
+check "Docker runs a container on its bridge" run_container
 
 logger -t guest-check "a line"
 check "/var/log/messages has its lines and stamps" within 3 bsd_stamped /var/log/messages
