@@ -1,5 +1,7 @@
 //! Parameters into input types.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! Outputs and errors into answers.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use aws_wire::cloudformation::{

@@ -124,21 +124,38 @@ fn map(out: &mut String, tag: Tag, entries: &dyn MapRead, kind: &Type) {
 /// Appends `text` with XML's special characters escaped. Characters that XML 1.0 cannot carry at all become U+FFFD,
 /// and a carriage return, which parsers would turn into a line feed, becomes a reference.
 pub(super) fn escape(text: &str, out: &mut String) {
-    let mut from = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let replacement = match byte {
-            b'&' => "&amp;",
-            b'<' => "&lt;",
-            b'>' => "&gt;",
-            b'"' => "&quot;",
-            b'\r' => "&#xD;",
-            0..=8 | 11 | 12 | 14..=31 => "\u{fffd}",
-            _ => continue,
-        };
-        // All of these are single bytes, so both ends are character boundaries.
-        out.push_str(&text[from..at]);
-        out.push_str(replacement);
-        from = at + 1;
+    let mut rest = text;
+    // All special characters are single bytes, so both sides of one are character boundaries.
+    while let Some(at) = rest.bytes().position(|byte| SPECIAL[usize::from(byte)]) {
+        out.push_str(&rest[..at]);
+        out.push_str(reference(rest.as_bytes()[at]));
+        rest = &rest[at + 1..];
     }
-    out.push_str(&text[from..]);
+    out.push_str(rest);
+}
+
+/// The bytes that cannot stand for themselves, as a table: most texts have none, and this finds that out fastest.
+static SPECIAL: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < b' ' {
+        table[byte as usize] = !matches!(byte, b'\t' | b'\n');
+        byte += 1;
+    }
+    table[b'&' as usize] = true;
+    table[b'<' as usize] = true;
+    table[b'>' as usize] = true;
+    table[b'"' as usize] = true;
+    table
+};
+
+fn reference(special: u8) -> &'static str {
+    match special {
+        b'&' => "&amp;",
+        b'<' => "&lt;",
+        b'>' => "&gt;",
+        b'"' => "&quot;",
+        b'\r' => "&#xD;",
+        _ => "\u{fffd}",
+    }
 }

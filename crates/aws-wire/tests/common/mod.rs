@@ -1,6 +1,6 @@
 //! Requests as clients send them.
 
-#![allow(dead_code, reason = "each test program uses some of these")]
+#![allow(dead_code, clippy::unwrap_used, reason = "test helpers, of which each test program uses some")]
 
 use aws_wire::{Encoded, Error, ParsedRequest, parse};
 
