@@ -1,0 +1,28 @@
+//! CloudFormation: stacks, change sets, and the engine that makes them true.
+//!
+//! A request is checked completely before anything is stored ([`submission`]); then an operation is put into
+//! the stack's record ([`start`]) and the [`engine`] carries it out, through the resource [`types`].
+
+pub mod blueprint;
+mod capabilities;
+mod change_sets;
+pub mod diagnosis;
+pub mod engine;
+mod events;
+mod exports;
+mod plan;
+mod request;
+mod resources;
+mod stacks;
+mod start;
+pub mod state;
+pub mod status;
+mod submission;
+mod templates;
+pub mod types;
+#[cfg(test)]
+mod testing;
+
+pub use events::STACK_TYPE;
+pub use request::Request;
+pub use state::kinds;
