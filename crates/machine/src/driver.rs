@@ -99,6 +99,17 @@ pub enum ByteRange {
     },
 }
 
+impl ByteRange {
+    /// Where the range begins in a file of `size` bytes, and at most how many bytes it has.
+    pub(crate) fn within(self, size: u64) -> (u64, u64) {
+        match self {
+            Self::Head { max } => (0, max),
+            Self::Tail { max } => (size.saturating_sub(max), max),
+            Self::From { offset, max } => (offset.min(size), max),
+        }
+    }
+}
+
 /// A part of a console or file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Chunk {

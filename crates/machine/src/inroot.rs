@@ -9,9 +9,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::sys::stat::{Mode, SFlag, fchmod, fstat, mkdirat, mknodat};
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, unlinkat};
 
 use crate::driver::{ByteRange, Chunk};
 
@@ -55,6 +55,25 @@ impl InRoot {
         // The process's umask has no say.
         fchmod(&file, mode)?;
         File::from(file).write_all(content)
+    }
+
+    /// Writes a file as [`write`](Self::write) does and gives it to the owner of its directory: what is put into a
+    /// home directory belongs to who lives there.
+    pub(crate) fn write_for_owner_of_directory(
+        &self,
+        path: &Path,
+        mode: u32,
+        content: &[u8],
+    ) -> io::Result<()> {
+        self.write(path, mode, content)?;
+        let (parent, name) = self.parent_of(path)?;
+        let owner = fstat(&parent)?;
+        let (user, group) = (Uid::from_raw(owner.st_uid), Gid::from_raw(owner.st_gid));
+        fchownat(&parent, &name, Some(user), Some(group), AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        // A change of owner takes set-user-ID and set-group-ID away.
+        let file =
+            openat(&parent, &name, OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty())?;
+        Ok(fchmod(&file, Mode::from_bits_truncate(mode))?)
     }
 
     /// Adds to the end of a file, following links to it; a missing one is made, with its parent directories.
@@ -128,11 +147,7 @@ impl InRoot {
 /// Reads part of an open file.
 pub(crate) fn read_range(file: &mut File, range: ByteRange) -> io::Result<Chunk> {
     let size = file.metadata()?.len();
-    let (offset, max) = match range {
-        ByteRange::Head { max } => (0, max),
-        ByteRange::Tail { max } => (size.saturating_sub(max), max),
-        ByteRange::From { offset, max } => (offset.min(size), max),
-    };
+    let (offset, max) = range.within(size);
     file.seek(SeekFrom::Start(offset))?;
     let mut bytes = Vec::new();
     file.take(max).read_to_end(&mut bytes)?;

@@ -8,10 +8,11 @@ pub mod error;
 mod files;
 pub mod images;
 mod inroot;
+mod mounts;
 pub mod network;
 pub mod nspawn;
-// pub mod preflight;
-// pub mod sim;
+pub mod preflight;
+pub mod sim;
 mod sys;
 pub mod volumes;
 

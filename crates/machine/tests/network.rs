@@ -349,8 +349,8 @@ async fn a_restarted_daemon_finds_what_it_left_and_mends_it() {
         let name = line.split(": ").nth(1).unwrap().split('@').next().unwrap();
         assert!(Command::new("ip").args(["link", "set", name, "alias", ""]).status().unwrap().success());
     });
-    let path = restarted.attach(plan.clone(), "eni-web2").await.unwrap();
-    assert_eq!(path, web2);
+    let attached = restarted.attach(plan.clone(), "eni-web2").await.unwrap();
+    assert_eq!(attached, Attached { namespace: web2.clone(), is_whole: true });
     assert_eq!(outcome(&web2, WEB, 80), said("web"));
 
     // What is no longer planned goes, also by another daemon.

@@ -4,10 +4,15 @@
 //! image's layers. Layers of the base image are shared by all clouds of this machine and live in the cache
 //! directory; layers of the user's images live in `STATE/images/layers`.
 
+mod base;
+mod command;
+mod derive;
 mod error;
 mod record;
 mod store;
 
+pub use base::{BASE_NAME, Recipe, RecipeFile, cache_dir};
+pub use derive::{Addition, NewImage};
 pub use error::ImageError;
 pub use record::{AMAZON, BlockDevice, DOCKER_GIB, Image, ImageState, ROOT_GIB};
-pub use store::ImageStore;
+pub use store::{ImageStore, is_image_id, is_image_name};

@@ -1,7 +1,7 @@
 //! The image records of one local cloud.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use super::error::ImageError;
@@ -66,6 +66,7 @@ impl ImageStore {
         if !is_image_id(id) {
             return Err(ImageError::BadId(id.to_owned()));
         }
+        let _lock = self.lock()?;
         let original = match self.get(target)? {
             Some(image) => image,
             None => self.by_name(target)?.ok_or_else(|| ImageError::NoSuchName(target.to_owned()))?,
@@ -82,9 +83,10 @@ impl ImageStore {
         Ok(alias)
     }
 
-    /// Removes an image, its aliases' being gone already, and the layers that no other image stands on.
+    /// Removes an image and those of its layers that no other image stands on. Refused while it has aliases.
     /// `in_use` holds the ids of images that instances run from.
     pub fn remove(&self, id: &str, in_use: &BTreeSet<String>) -> Result<(), ImageError> {
+        let _lock = self.lock()?;
         let image = self.get(id)?.ok_or_else(|| ImageError::NotFound(id.to_owned()))?;
         let others: Vec<Image> = self.list()?.into_iter().filter(|i| i.id != id).collect();
         let mut users: Vec<String> = others
@@ -109,11 +111,18 @@ impl ImageStore {
 
     /// Writes an image's record, new or changed.
     pub fn put(&self, image: &Image) -> Result<(), ImageError> {
-        let json = serde_json::to_vec_pretty(image).map_err(|e| ImageError::Record {
-            path: self.record_path(&image.id),
-            reason: e.to_string(),
-        })?;
+        let json = serde_json::to_vec_pretty(image)
+            .map_err(|e| ImageError::Record { path: self.record_path(&image.id), reason: e.to_string() })?;
         Ok(files::write_atomic(&self.record_path(&image.id), &json)?)
+    }
+
+    /// Waits until no other process changes the store, and keeps them from it until dropped.
+    pub(super) fn lock(&self) -> Result<File, ImageError> {
+        let path = self.dir.join("lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(OsError::of("open", &path))?;
+        file.lock().map_err(OsError::of("lock", &path))?;
+        Ok(file)
     }
 
     /// Refuses a name that is ill-formed or taken.
@@ -158,4 +167,101 @@ pub fn is_image_name(name: &str) -> bool {
 pub(super) fn new_image_id() -> String {
     let digits: [u8; 9] = rand::random();
     format!("ami-{}", &hex::encode(digits)[..17])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::record::{AMAZON, BlockDevice};
+
+    fn image(id: &str, name: &str, layers: &[&Path]) -> Image {
+        Image {
+            id: id.into(),
+            name: name.into(),
+            description: "an image".into(),
+            created: jiff::Timestamp::UNIX_EPOCH,
+            owner: AMAZON.into(),
+            region: None,
+            layers: layers.iter().map(|l| l.to_path_buf()).collect(),
+            architecture: "x86_64".into(),
+            state: ImageState::Available,
+            root_device: "/dev/xvda".into(),
+            block_devices: BlockDevice::ecs_optimised(),
+            tags: Default::default(),
+            alias_of: None,
+        }
+    }
+
+    #[test]
+    fn finds_what_was_put() {
+        let state = tempfile::tempdir().unwrap();
+        let store = ImageStore::open(state.path()).unwrap();
+        let (a, b) = (image("ami-0000000a", "zeta", &[]), image("ami-0000000b", "alpha", &[]));
+        store.put(&a).unwrap();
+        store.put(&b).unwrap();
+        assert_eq!(store.list().unwrap(), [b.clone(), a.clone()]);
+        assert_eq!(store.get("ami-0000000a").unwrap(), Some(a));
+        assert_eq!(store.get("ami-0000000c").unwrap(), None);
+        assert_eq!(store.get("../lock").unwrap(), None);
+        assert_eq!(store.by_name("alpha").unwrap(), Some(b));
+        fs::write(state.path().join("images/ami-0000000d.json"), "{").unwrap();
+        let damaged = store.list().unwrap_err().to_string();
+        assert!(damaged.contains("ami-0000000d.json"), "{damaged}");
+    }
+
+    #[test]
+    fn an_alias_is_the_same_image_under_another_id() {
+        let state = tempfile::tempdir().unwrap();
+        let store = ImageStore::open(state.path()).unwrap();
+        store.put(&image("ami-0000000a", "base", &[])).unwrap();
+        store.put(&image("ami-0000000b", "other", &[])).unwrap();
+        let alias = store.alias("ami-ec957491", "base").unwrap();
+        assert_eq!(alias.alias_of.as_deref(), Some("ami-0000000a"));
+        assert_eq!(store.alias("ami-ec957491", "ami-0000000a").unwrap(), alias);
+        assert_eq!(store.by_name("base").unwrap().unwrap().id, "ami-0000000a");
+        assert!(matches!(store.alias("ami-ec957491", "other"), Err(ImageError::IdTaken { .. })));
+        assert!(matches!(store.alias("ami-x", "base"), Err(ImageError::BadId(_))));
+        assert!(matches!(store.alias("ami-ec957492", "none"), Err(ImageError::NoSuchName(_))));
+        let none = BTreeSet::new();
+        assert!(matches!(store.remove("ami-0000000a", &none), Err(ImageError::InUse { .. })));
+        store.remove("ami-ec957491", &none).unwrap();
+        store.remove("ami-0000000a", &none).unwrap();
+    }
+
+    #[test]
+    fn removal_spares_what_is_used() {
+        let state = tempfile::tempdir().unwrap();
+        let store = ImageStore::open(state.path()).unwrap();
+        let (shared, own) = (store.layers_dir().join("shared"), store.layers_dir().join("own"));
+        let cached = state.path().join("cached");
+        for dir in [&shared, &own, &cached] {
+            fs::create_dir(dir).unwrap();
+        }
+        store.put(&image("ami-0000000a", "one", &[&own, &shared, &cached])).unwrap();
+        store.put(&image("ami-0000000b", "two", &[&shared, &cached])).unwrap();
+        let used = BTreeSet::from(["ami-0000000a".to_owned()]);
+        assert!(matches!(store.remove("ami-0000000a", &used), Err(ImageError::InUse { .. })));
+        store.remove("ami-0000000a", &BTreeSet::new()).unwrap();
+        assert!(!own.exists() && shared.exists() && cached.exists());
+        assert!(matches!(store.remove("ami-0000000a", &used), Err(ImageError::NotFound(_))));
+        store.remove("ami-0000000b", &BTreeSet::new()).unwrap();
+        assert!(!shared.exists() && cached.exists(), "the cache is not the store's");
+    }
+
+    #[test]
+    fn names_and_ids() {
+        for (id, good) in [
+            ("ami-ec957491", true),
+            ("ami-0123456789abcdef0", true),
+            ("ami-EC957491", false),
+            ("ami-ec95749", false),
+            ("i-ec957491", false),
+        ] {
+            assert_eq!(is_image_id(id), good, "{id}");
+        }
+        assert!(is_image_id(&new_image_id()));
+        for (name, good) in [("ecs-base", true), ("ab", false), ("a b (c)", true), ("semi;colon", false)] {
+            assert_eq!(is_image_name(name), good, "{name}");
+        }
+    }
 }

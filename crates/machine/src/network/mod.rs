@@ -55,6 +55,15 @@ pub struct Network {
     inner: Arc<Inner>,
 }
 
+/// An interface that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attached {
+    /// Where its namespace is mounted.
+    pub namespace: PathBuf,
+    /// Whether all else in the plan is true as well; if not, it is to be applied again.
+    pub is_whole: bool,
+}
+
 #[derive(Debug)]
 struct Inner {
     dir: PathBuf,
@@ -82,8 +91,9 @@ impl Network {
     /// rules are in force when this returns.
     ///
     /// # Errors
-    /// As [`Network::apply`]; [`NetworkError::NoInterface`] when the plan has no such interface.
-    pub async fn attach(&self, plan: VpcPlan, eni_id: &str) -> Result<PathBuf, NetworkError> {
+    /// As [`Network::apply`], but another interface's failure is only told by [`Attached::is_whole`];
+    /// [`NetworkError::NoInterface`] when the plan has no such interface.
+    pub async fn attach(&self, plan: VpcPlan, eni_id: &str) -> Result<Attached, NetworkError> {
         let eni = eni_id.to_owned();
         self.blocking("attach an interface", move |inner| {
             if plan.interface(&eni).is_none() {
@@ -92,14 +102,11 @@ impl Network {
             let vpc = inner.vpc(&plan.vpc_id)?;
             let mut vpc = vpc.lock();
             let applied = vpc.apply(&plan);
-            let instance = vpc.instance(&eni);
-            // Another interface that failed is not this one's affair.
-            if instance.exists() && vpc.is_attached(&plan, &eni)? {
-                Ok(instance.path().to_owned())
-            } else {
+            let is_whole = applied.is_ok();
+            if !is_whole && !vpc.is_attached(&plan, &eni)? {
                 applied?;
-                Err(NetworkError::NoInterface { vpc: plan.vpc_id, eni })
             }
+            Ok(Attached { namespace: vpc.instance(&eni).path().to_owned(), is_whole })
         })
         .await
     }

@@ -86,12 +86,18 @@ impl Vpc {
         first_failure
     }
 
-    /// Whether an interface's link is there and finished.
+    /// Whether an interface is there, finished and judged by the plan's packet rules.
     pub(super) fn is_attached(&self, plan: &VpcPlan, eni_id: &str) -> Result<bool, NetworkError> {
+        if !self.router().exists()
+            || !self.instance(eni_id).exists()
+            || self.loaded.as_ref() != Some(&ruleset(plan))
+        {
+            return Ok(false);
+        }
         let links =
             self.router().enter(|| link::with_netlink(|h| async move { link::router_links(&h).await }))?;
-        let Some((_, mark)) = wanted_links(plan).remove(&link::router_name(eni_id)) else { return Ok(false) };
-        Ok(links.iter().any(|link| link.mark.as_ref() == Some(&mark)))
+        let wanted = wanted_links(plan).remove(&link::router_name(eni_id));
+        Ok(wanted.is_some_and(|(_, mark)| links.iter().any(|link| link.mark.as_ref() == Some(&mark))))
     }
 
     fn load_rules(&mut self, plan: &VpcPlan, is_new: bool) -> Result<(), NetworkError> {

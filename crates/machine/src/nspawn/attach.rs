@@ -39,7 +39,9 @@ impl NspawnDriver {
         let root = open_root(leader).map_err(os)?;
         for node in nodes(volume, device.index) {
             let number = makedev(LOOP_MAJOR, u64::from(device.index));
-            root.make_block_node(&node, 0o660, number).map_err(OsError::of("make inside", node)).map_err(os)?;
+            root.make_block_node(&node, 0o660, number)
+                .map_err(OsError::of("make inside", node))
+                .map_err(os)?;
         }
         Ok(())
     }
@@ -84,7 +86,8 @@ impl NspawnDriver {
 
     /// Tells the keeper to hold (or let go of) a device and waits until it does.
     async fn await_keeper(&self, id: &str, device: &Path, held: bool) -> Result<(), DriverError> {
-        let os = |e| DriverError::Os { id: id.to_owned(), source: OsError::of("have the keeper hold", device)(e) };
+        let os =
+            |e| DriverError::Os { id: id.to_owned(), source: OsError::of("have the keeper hold", device)(e) };
         let group = self.group(id);
         // Without a keeper (somebody killed it alone) nothing holds or lets go.
         let Some(keeper) = group.keeper() else { return Ok(()) };

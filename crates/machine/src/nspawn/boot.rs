@@ -6,13 +6,14 @@ use std::time::Duration;
 use tokio::process::Child;
 
 use super::cgroup::{Cgroup, Limits};
-use super::dir::{Attached, InstanceDir, Record};
+use super::dir::{Attached, InstanceDir, KEEPER_GROUPS, Record};
 use super::leader::Request;
 use super::notify::Notices;
 use super::{NspawnDriver, launch, leader, notify, rootfs, signal_error};
 use crate::driver::{ByteRange, InstanceSpec};
 use crate::error::{BootError, DriverError, OsError};
 use crate::inroot::read_range;
+use crate::mounts::in_own_mounts;
 use crate::volumes::loopdev::{self, LoopDevice};
 
 /// How long an init may take to start. It is nothing but mounts and an exec, even on a busy host.
@@ -65,8 +66,9 @@ impl NspawnDriver {
         let (_devices, attached) = attach_all(spec).map_err(os)?;
         dir.write_record(&Record { spec: spec.clone(), attached: attached.clone() }).map_err(os)?;
         write_lists(&dir, &group, spec, &attached).map_err(os)?;
-        let notices =
-            Notices::listen(&self.0.name, &spec.id).map_err(OsError::of("listen to", dir.path())).map_err(os)?;
+        let notices = Notices::listen(&self.0.name, &spec.id)
+            .map_err(OsError::of("listen to", dir.path()))
+            .map_err(os)?;
         let keeper = self.start(spec, dir.clone(), &attached).await.map_err(os)?;
         self.await_init(spec, &dir, &group, notices, keeper).await
     }
@@ -82,13 +84,18 @@ impl NspawnDriver {
         released.map_err(|source| BootError::Os { id: spec.id.clone(), source })
     }
 
-    async fn start(&self, spec: &InstanceSpec, dir: InstanceDir, attached: &[Attached]) -> Result<Child, OsError> {
+    async fn start(
+        &self,
+        spec: &InstanceSpec,
+        dir: InstanceDir,
+        attached: &[Attached],
+    ) -> Result<Child, OsError> {
         let root = loopdev::node(attached.first().map_or(0, |a| a.loop_index));
         let address = notify::address(&self.0.name, &spec.id);
         let spec = spec.clone();
-        rootfs::in_own_mounts(move || {
+        in_own_mounts(move || {
             rootfs::mount_root(&dir, &root, &spec.image_layers)?;
-            rootfs::inject(&dir, &spec.files)?;
+            rootfs::inject(&dir, &spec.hostname, &spec.files)?;
             rootfs::isolate(&dir, &spec.netns)?;
             launch::start_keeper(&dir, &address)
         })
@@ -104,9 +111,10 @@ impl NspawnDriver {
         mut keeper: Child,
     ) -> Result<(), BootError> {
         let id = spec.id.clone();
-        let os = |source| BootError::Os { id: id.clone(), source: OsError::of("await the init of", &id)(source) };
+        let os =
+            |source| BootError::Os { id: id.clone(), source: OsError::of("await the init of", &id)(source) };
         tokio::select! {
-            ready = notices.ready() => ready.map_err(os)?,
+            started = notices.started() => started.map_err(os)?,
             ended = keeper.wait() => {
                 let _status = ended.map_err(os)?;
                 return Err(BootError::Died { id, console: last_words(dir) });
@@ -131,8 +139,8 @@ impl NspawnDriver {
             return Ok(false);
         }
         tokio::select! {
-            ready = notices.ready() => {
-                ready.map_err(|e| signal_error(id, e))?;
+            started = notices.started() => {
+                started.map_err(|e| signal_error(id, e))?;
                 Ok(await_leader(&group).await)
             }
             ended = group.emptied() => {
@@ -144,7 +152,7 @@ impl NspawnDriver {
     }
 }
 
-/// Waits for the moment between nspawn's "ready" and its exec of the init: microseconds, but not none.
+/// Waits for the moment between nspawn's notice and its exec of the init: microseconds, but not none.
 async fn await_leader(group: &Cgroup) -> bool {
     let found = async {
         while leader::find(group).is_none() && group.populated() {
@@ -171,7 +179,7 @@ fn write_lists(
     spec: &InstanceSpec,
     attached: &[Attached],
 ) -> Result<(), OsError> {
-    dir.write_list("keeper.cgroups", &group.keeper_files())?;
+    dir.write_list(KEEPER_GROUPS, &group.keeper_files())?;
     dir.write_list("machine.cgroups", &group.machine_files())?;
     write_volume_lists(dir, spec, attached)
 }

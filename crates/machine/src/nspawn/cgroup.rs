@@ -98,9 +98,11 @@ impl Forest {
     pub(super) fn instances(&self) -> Result<Vec<String>, OsError> {
         let mut names = Vec::new();
         for mount in self.hierarchies.all() {
-            names.extend(subgroups(&mount.join(&self.name))?.iter().filter_map(|p| {
-                p.file_name().and_then(|n| n.to_str()).map(str::to_owned)
-            }));
+            names.extend(
+                subgroups(&mount.join(&self.name))?
+                    .iter()
+                    .filter_map(|p| p.file_name().and_then(|n| n.to_str()).map(str::to_owned)),
+            );
         }
         names.sort();
         names.dedup();
@@ -198,8 +200,7 @@ impl Cgroup {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             opened => opened.map_err(OsError::of("open", &path))?,
         };
-        let watched =
-            sys::watch_priority(file).map_err(OsError::of("watch", &path))?;
+        let watched = sys::watch_priority(file).map_err(OsError::of("watch", &path))?;
         loop {
             // Reading arms the kernel's next notice, so it comes before waiting.
             match read_again(watched.get_ref()) {
@@ -209,8 +210,7 @@ impl Cgroup {
                 Err(e) if e.raw_os_error() == Some(nix::libc::ENODEV) => return Ok(()),
                 Err(e) => return Err(OsError::of("read", &path)(e)),
             }
-            let mut ready =
-                watched.ready(Interest::PRIORITY).await.map_err(OsError::of("watch", &path))?;
+            let mut ready = watched.ready(Interest::PRIORITY).await.map_err(OsError::of("watch", &path))?;
             ready.clear_ready();
         }
     }

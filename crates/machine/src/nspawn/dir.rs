@@ -9,6 +9,9 @@ use crate::driver::{InstanceSpec, VolumeAttachment};
 use crate::error::{DriverError, OsError};
 use crate::files;
 
+/// The list of control groups that the keeper joins before it does anything else.
+pub(super) const KEEPER_GROUPS: &str = "keeper.cgroups";
+
 /// The directory of one instance.
 #[derive(Debug, Clone)]
 pub(super) struct InstanceDir(PathBuf);
@@ -81,6 +84,11 @@ impl InstanceDir {
         fs::write(self.netns(), "").map_err(OsError::of("make", self.netns()))
     }
 
+    /// Makes a keeper that has been started but has not yet joined its control group end by itself.
+    pub(super) fn disarm(&self) -> Result<(), OsError> {
+        files::remove_all(&self.0.join(KEEPER_GROUPS))
+    }
+
     pub(super) fn remove(&self) -> Result<(), OsError> {
         files::remove_all(&self.0)
     }
@@ -93,14 +101,19 @@ impl InstanceDir {
     /// The record; `None` when the instance was never booted.
     pub(super) fn read_record(&self, id: &str) -> Result<Option<Record>, DriverError> {
         let path = self.record_path();
-        let bytes = files::read_optional(&path).map_err(|source| DriverError::Os { id: id.to_owned(), source })?;
+        let bytes =
+            files::read_optional(&path).map_err(|source| DriverError::Os { id: id.to_owned(), source })?;
         let Some(bytes) = bytes else { return Ok(None) };
         let record = serde_json::from_slice(&bytes);
         record.map(Some).map_err(|e| DriverError::Record { path, reason: e.to_string() })
     }
 
     /// Writes one of the lists that the keeper reads: entries ended by a zero byte.
-    pub(super) fn write_list<S: AsRef<std::ffi::OsStr>>(&self, name: &str, entries: &[S]) -> Result<(), OsError> {
+    pub(super) fn write_list<S: AsRef<std::ffi::OsStr>>(
+        &self,
+        name: &str,
+        entries: &[S],
+    ) -> Result<(), OsError> {
         let mut bytes = Vec::new();
         for entry in entries {
             bytes.extend_from_slice(entry.as_ref().as_encoded_bytes());

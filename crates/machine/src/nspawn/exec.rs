@@ -1,8 +1,8 @@
 //! Commands run inside an instance from outside.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Output, Stdio};
-use std::os::unix::process::ExitStatusExt;
 
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};

@@ -59,7 +59,11 @@ pub(super) fn device_refusal(device: &str) -> Option<String> {
 }
 
 /// The arguments that systemd-nspawn boots the machine with.
-pub(super) fn nspawn_arguments(dir: &InstanceDir, spec: &InstanceSpec, attached: &[Attached]) -> Vec<OsString> {
+pub(super) fn nspawn_arguments(
+    dir: &InstanceDir,
+    spec: &InstanceSpec,
+    attached: &[Attached],
+) -> Vec<OsString> {
     let with_path = |option: &str, path: &Path| {
         let mut argument = OsString::from(option);
         argument.push(path);
@@ -100,7 +104,8 @@ pub(super) fn nspawn_arguments(dir: &InstanceDir, spec: &InstanceSpec, attached:
 /// nor its terminal's reaches it. Called with the instance's mounts in place.
 pub(super) fn start_keeper(dir: &InstanceDir, notify_address: &str) -> Result<Child, OsError> {
     let path = dir.console();
-    let console = OpenOptions::new().create(true).append(true).open(&path).map_err(OsError::of("open", &path))?;
+    let console =
+        OpenOptions::new().create(true).append(true).open(&path).map_err(OsError::of("open", &path))?;
     let errors = console.try_clone().map_err(OsError::of("open", &path))?;
     Command::new("setsid")
         .args(["bash", "-c", KEEPER, "drydock-keeper"])
@@ -128,12 +133,7 @@ mod tests {
     use crate::driver::VolumeAttachment;
 
     fn volume(id: &str, device: &str, file: &Path) -> VolumeAttachment {
-        VolumeAttachment {
-            volume_id: id.into(),
-            device: device.into(),
-            file: file.into(),
-            size_gib: 8,
-        }
+        VolumeAttachment { volume_id: id.into(), device: device.into(), file: file.into(), size_gib: 8 }
     }
 
     fn spec(file: &Path) -> InstanceSpec {

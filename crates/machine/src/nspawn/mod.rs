@@ -21,7 +21,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -37,10 +37,14 @@ use crate::driver::{
 };
 use crate::error::{BootError, DriverError, OsError};
 use crate::inroot::{InRoot, read_range};
+use crate::mounts::in_own_mounts;
 use crate::volumes::loopdev::{self, LoopDevice};
 
 /// How long killed processes may take to go.
 const DEATH_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long volumes may be busy before it is looked again whether something runs.
+const RELEASE_ROUND: Duration = Duration::from_millis(300);
 
 /// Boots instances with systemd-nspawn. Cheap to clone; clones are the same driver.
 #[derive(Debug, Clone)]
@@ -70,7 +74,8 @@ impl NspawnDriver {
             return Err(own(OsError::of("use", &state)(unfit)));
         }
         let hierarchies = Hierarchies::discover().map_err(own)?.ok_or_else(|| {
-            let none = io::Error::other("no cgroup2 file system is mounted; mount one, such as at /sys/fs/cgroup");
+            let none =
+                io::Error::other("no cgroup2 file system is mounted; mount one, such as at /sys/fs/cgroup");
             own(OsError::of("use cgroups of", "/sys/fs/cgroup")(none))
         })?;
         let digest = Sha256::digest(state.as_os_str().as_encoded_bytes());
@@ -113,12 +118,23 @@ impl NspawnDriver {
     async fn end(&self, id: &str) -> Result<(), DriverError> {
         let os = |source| DriverError::Os { id: id.to_owned(), source };
         let group = self.group(id);
-        group.kill().map_err(os)?;
-        tokio::time::timeout(DEATH_LIMIT, group.emptied())
-            .await
-            .map_err(|_| DriverError::WontDie { id: id.to_owned(), waited: DEATH_LIMIT })?
-            .map_err(os)?;
-        self.release_volumes(id).await
+        self.dir(id).disarm().map_err(os)?;
+        let begun = Instant::now();
+        loop {
+            group.kill().map_err(os)?;
+            let left = DEATH_LIMIT.saturating_sub(begun.elapsed());
+            tokio::time::timeout(left, group.emptied())
+                .await
+                .map_err(|_| DriverError::WontDie { id: id.to_owned(), waited: DEATH_LIMIT })?
+                .map_err(os)?;
+            // A daemon may have been killed between starting a keeper and the keeper's joining its group: it holds
+            // the volumes, unseen, and is killed once it has joined.
+            match tokio::time::timeout(RELEASE_ROUND, self.release_volumes(id)).await {
+                Err(_) if begun.elapsed() < DEATH_LIMIT => {}
+                Err(_) => return self.release_volumes(id).await,
+                Ok(released) => return released,
+            }
+        }
     }
 
     /// Waits until the kernel has let go of the volumes of an instance that does not run.
@@ -145,7 +161,7 @@ impl NspawnDriver {
         self.release_volumes(id).await?;
         let device = LoopDevice::attach(&record.spec.root.file).map_err(os)?;
         let (node, path) = (device.path.clone(), path.to_owned());
-        let read = rootfs::in_own_mounts(move || {
+        let read = in_own_mounts(move || {
             rootfs::mount_root_read_only(&dir, &node, &record.spec.image_layers)?;
             let root = InRoot::open(&dir.root()).map_err(OsError::of("open", dir.root()))?;
             root.read(&path, range).map_err(OsError::of("read", path))
@@ -286,8 +302,7 @@ impl Driver for NspawnDriver {
     }
 
     fn instances(&self) -> Result<Vec<String>, DriverError> {
-        sweep::directories(&self.0.instances)
-            .map_err(|source| DriverError::Os { id: "*".to_owned(), source })
+        sweep::directories(&self.0.instances).map_err(|source| DriverError::Os { id: "*".to_owned(), source })
     }
 
     fn leftovers(&self, keep: &[String]) -> Result<Vec<Leftover>, DriverError> {

@@ -21,11 +21,11 @@ impl Notices {
     }
 
     /// Resolves when the machine's init has been started.
-    pub(super) async fn ready(&self) -> io::Result<()> {
+    pub(super) async fn started(&self) -> io::Result<()> {
         let mut message = [0; 4096];
         loop {
             let length = self.0.recv(&mut message).await?;
-            if says_ready(&message[..length]) {
+            if says_started(&message[..length]) {
                 return Ok(());
             }
         }
@@ -41,8 +41,10 @@ fn name(forest: &str, id: &str) -> String {
     format!("{forest}/{id}")
 }
 
-fn says_ready(message: &[u8]) -> bool {
-    message.split(|b| *b == b'\n').any(|line| line == b"READY=1")
+/// Each start of an init is told with its process id. `READY=1` will not do: nspawn says it at the start as well as
+/// when the init inside says that all of its services are up.
+fn says_started(message: &[u8]) -> bool {
+    message.split(|b| *b == b'\n').any(|line| line.starts_with(b"X_NSPAWN_LEADER_PID="))
 }
 
 #[cfg(test)]
@@ -50,14 +52,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn hears_ready_among_other_words() {
+    async fn hears_of_a_start_among_other_words() {
         let forest = format!("drydock-test-{}", std::process::id());
         let notices = Notices::listen(&forest, "i-1").unwrap();
         let to = SocketAddr::from_abstract_name(name(&forest, "i-1")).unwrap();
         let sender = StdDatagram::unbound().unwrap();
+        sender.send_to_addr(b"READY=1\n", &to).unwrap();
         sender.send_to_addr(b"STATUS=Container running.\nX_NSPAWN_LEADER_PID=7", &to).unwrap();
-        sender.send_to_addr(b"STATUS=x\nREADY=1", &to).unwrap();
-        notices.ready().await.unwrap();
-        assert!(!says_ready(b"READY=10"));
+        notices.started().await.unwrap();
+        assert!(!says_started(b"STATUS=x\nREADY=1"));
     }
 }

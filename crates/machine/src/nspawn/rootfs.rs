@@ -4,53 +4,21 @@
 //! them, and however the instance ends, the kernel takes them away with the last process.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sched::{CloneFlags, unshare};
 
 use super::dir::InstanceDir;
 use crate::driver::InjectedFile;
 use crate::error::OsError;
 use crate::inroot::InRoot;
+use crate::mounts::{escape, join_layers};
 
 /// Where systemd-nspawn keeps locks and sockets on the host. The machine's one is hidden from the host's.
 const NSPAWN_RUNTIME: &str = "/run/systemd";
 
 /// A directory of the root volume that only the host sees, beside the overlay's: here it remembers what it did.
 const INJECTED: &str = "injected";
-
-/// Runs `job` on a thread that has its own copy of the host's mounts. What the thread mounts, and processes that it
-/// starts see, lasts as long as the thread and those processes.
-pub(super) async fn in_own_mounts<T, F>(job: F) -> Result<T, OsError>
-where
-    T: Send + 'static,
-    F: FnOnce() -> Result<T, OsError> + Send + 'static,
-{
-    let (answer, answered) = tokio::sync::oneshot::channel();
-    let runtime = tokio::runtime::Handle::current();
-    let here = Path::new("/proc/self/ns/mnt");
-    // A thread of its own and not one of the runtime's: it can never go back to the host's mounts.
-    std::thread::Builder::new()
-        .name("mounts".to_owned())
-        .spawn(move || {
-            let _entered = runtime.enter();
-            let done = leave_host_mounts().and_then(|()| job());
-            // The asker may have given up; then nobody is there to tell.
-            let _ = answer.send(done);
-        })
-        .map_err(OsError::of("start a thread in", here))?;
-    answered.await.map_err(|_| OsError::of("prepare mounts in", here)(io::Error::other("the thread ended")))?
-}
-
-/// Enters a new mount namespace whose mounts do not reach the host, while the host's unmounts reach it.
-fn leave_host_mounts() -> Result<(), OsError> {
-    let root = Path::new("/");
-    unshare(CloneFlags::CLONE_NEWNS).map_err(OsError::of("leave the mounts of", root))?;
-    let flags = MsFlags::MS_REC | MsFlags::MS_SLAVE;
-    mount(None::<&str>, root, None::<&str>, flags, None::<&str>).map_err(OsError::of("detach the mounts of", root))
-}
 
 /// Mounts the root volume (an ext4 file system on `device`) and, on top, the root.
 pub(super) fn mount_root(dir: &InstanceDir, device: &Path, layers: &[PathBuf]) -> Result<(), OsError> {
@@ -74,7 +42,11 @@ pub(super) fn mount_root(dir: &InstanceDir, device: &Path, layers: &[PathBuf]) -
 }
 
 /// Mounts the root of an instance that does not run, to be looked at only.
-pub(super) fn mount_root_read_only(dir: &InstanceDir, device: &Path, layers: &[PathBuf]) -> Result<(), OsError> {
+pub(super) fn mount_root_read_only(
+    dir: &InstanceDir,
+    device: &Path,
+    layers: &[PathBuf],
+) -> Result<(), OsError> {
     let volume = dir.volume();
     let flags = MsFlags::MS_RDONLY;
     mount(Some(device), &volume, Some("ext4"), flags, None::<&str>).map_err(OsError::of("mount", device))?;
@@ -103,13 +75,17 @@ pub(super) fn isolate(dir: &InstanceDir, netns: &Path) -> Result<(), OsError> {
         .map_err(OsError::of("hide", hidden))
 }
 
-/// Writes the files that an instance is born with, once in its life.
-pub(super) fn inject(dir: &InstanceDir, files: &[InjectedFile]) -> Result<(), OsError> {
+/// Writes the files that an instance is born with, once in its life. Its host name is one of them: systemd would
+/// otherwise go by the image's.
+pub(super) fn inject(dir: &InstanceDir, hostname: &str, files: &[InjectedFile]) -> Result<(), OsError> {
     let done = dir.volume().join(INJECTED);
     if done.exists() {
         return Ok(());
     }
     let root = InRoot::open(&dir.root()).map_err(OsError::of("open", dir.root()))?;
+    let name = Path::new("/etc/hostname");
+    root.write(name, 0o644, format!("{hostname}\n").as_bytes())
+        .map_err(OsError::of("write into the root:", name))?;
     for file in files {
         let written = match file.append {
             true => root.append(&file.path, file.mode, &file.content),
@@ -143,33 +119,9 @@ fn unescape(field: &str) -> PathBuf {
     text.into()
 }
 
-fn join_layers<'a>(layers: impl Iterator<Item = &'a Path>) -> String {
-    layers.map(escape).collect::<Vec<_>>().join(":")
-}
-
-/// Quotes what means something in overlay's options.
-fn escape(path: &Path) -> String {
-    let mut quoted = String::new();
-    for character in path.to_string_lossy().chars() {
-        if matches!(character, ':' | ',' | '\\') {
-            quoted.push('\\');
-        }
-        quoted.push(character);
-    }
-    quoted
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quotes_overlay_options() {
-        for (path, expected) in [("/a/b", "/a/b"), ("/a:b,c", "/a\\:b\\,c"), ("/a\\b", "/a\\\\b")] {
-            assert_eq!(escape(Path::new(path)), expected);
-        }
-        assert_eq!(join_layers([Path::new("/x:"), Path::new("/y")].into_iter()), "/x\\::/y");
-    }
 
     #[test]
     fn finds_namespace_mounts() {

@@ -23,10 +23,11 @@ impl NspawnDriver {
                 found.push(Leftover::Directory { path: dir.path().to_owned(), instance });
             }
         }
-        found.extend(self.unkept_loops(keep)?.into_iter().map(|bound| Leftover::Loop {
-            device: loopdev::node(bound.index),
-            file: bound.file,
-        }));
+        found.extend(
+            self.unkept_loops(keep)?
+                .into_iter()
+                .map(|bound| Leftover::Loop { device: loopdev::node(bound.index), file: bound.file }),
+        );
         let mounts = self.unkept_mounts(keep).map_err(own)?;
         found.extend(mounts.into_iter().map(|target| Leftover::Mount { target }));
         found.sort();
@@ -69,7 +70,9 @@ impl NspawnDriver {
     fn unkept_loops(&self, keep: &[String]) -> Result<Vec<loopdev::Bound>, DriverError> {
         let mut kept = Vec::new();
         for id in keep {
-            kept.extend(self.dir(id).read_record(id)?.map(|record| record.volume_files()).unwrap_or_default());
+            kept.extend(
+                self.dir(id).read_record(id)?.map(|record| record.volume_files()).unwrap_or_default(),
+            );
         }
         let all = loopdev::list().map_err(|source| DriverError::Os { id: "*".to_owned(), source })?;
         Ok(all.into_iter().filter(|b| b.file.starts_with(&self.0.state) && !kept.contains(&b.file)).collect())

@@ -37,7 +37,8 @@ impl LoopDevice {
         let control = open_read_write(control_path).map_err(OsError::of("open", control_path))?;
         let backing = open_read_write(file).map_err(OsError::of("open", file))?;
         for _ in 0..ATTEMPTS {
-            let index = sys::free_loop(&control).map_err(OsError::of("get a loop device from", control_path))?;
+            let index =
+                sys::free_loop(&control).map_err(OsError::of("get a loop device from", control_path))?;
             let path = node(index);
             let device = open_device(&path, index)?;
             match sys::bind_loop(&device, &backing) {
@@ -65,7 +66,8 @@ pub(crate) fn list() -> Result<Vec<Bound>, OsError> {
     for entry in fs::read_dir(dir).map_err(OsError::of("list", dir))? {
         let entry = entry.map_err(OsError::of("list", dir))?;
         let name = entry.file_name();
-        let Some(index) = name.to_str().and_then(|n| n.strip_prefix("loop")).and_then(|n| n.parse().ok()) else {
+        let Some(index) = name.to_str().and_then(|n| n.strip_prefix("loop")).and_then(|n| n.parse().ok())
+        else {
             continue;
         };
         // A free device has no such file, and one may become free at any time.

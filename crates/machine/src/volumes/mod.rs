@@ -100,7 +100,8 @@ impl VolumeStore {
 
     async fn fill(&self, file: &Path, size_gib: u32, content: &Content) -> Result<(), VolumeError> {
         let size = u64::from(size_gib) * GIB;
-        let new = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(file);
+        let new =
+            OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(file);
         let new = new.map_err(OsError::of("make", file))?;
         new.set_len(size).map_err(OsError::of("size", file))?;
         match content {
@@ -149,7 +150,9 @@ async fn copy_into(source: PathBuf, target: File, name: &Path, size: u64) -> Res
         return Err(VolumeError::TooSmall { source_file: source, length, size });
     }
     let copied = tokio::task::spawn_blocking(move || copy_sparse(&from, &target)).await;
-    copied.map_err(|e| OsError::of("copy to", name)(std::io::Error::other(e)))?.map_err(OsError::of("copy to", name))?;
+    copied
+        .map_err(|e| OsError::of("copy to", name)(std::io::Error::other(e)))?
+        .map_err(OsError::of("copy to", name))?;
     Ok(())
 }
 
@@ -186,10 +189,7 @@ mod tests {
         let meta = fs::metadata(&path).unwrap();
         assert_eq!(meta.len(), 22 * GIB);
         assert_eq!(std::os::unix::fs::MetadataExt::blocks(&meta), 0);
-        assert!(matches!(
-            store.create("vol-1", 1, &Content::Empty).await,
-            Err(VolumeError::Exists { .. })
-        ));
+        assert!(matches!(store.create("vol-1", 1, &Content::Empty).await, Err(VolumeError::Exists { .. })));
         let copy_of = Content::CopyOf(path);
         assert!(matches!(store.create("vol-2", 21, &copy_of).await, Err(VolumeError::TooSmall { .. })));
         store.create("vol-3", 23, &copy_of).await.unwrap();

@@ -1,0 +1,9 @@
+//! The real driver on real machines. Needs root and the host programs.
+//!
+//! Where these are missing the tests say that they are skipped; with `DRYDOCK_REQUIRE_REAL=1` that is a failure.
+
+mod adoption;
+mod images;
+mod lifecycle;
+mod support;
+mod volumes;
