@@ -62,8 +62,8 @@ log_in_with_key() {
     cat "$work/key.pub" >>"$keys"
     chown ec2-user: "$keys"
     chmod 600 "$keys"
-    says 0 '^ec2-user$' ssh -i "$work/key" -o BatchMode=yes -o StrictHostKeyChecking=no \
-        -o UserKnownHostsFile=/dev/null ec2-user@127.0.0.1 whoami || result=1
+    says 0 '^/opt/aws/bin/cfn-init$' ssh -i "$work/key" -o BatchMode=yes -o StrictHostKeyChecking=no \
+        -o UserKnownHostsFile=/dev/null ec2-user@127.0.0.1 command -v cfn-init || result=1
     cp -p "$work/keys" "$keys" 2>/dev/null || rm -f "$keys"
     rm -rf "$work"
     return "$result"
