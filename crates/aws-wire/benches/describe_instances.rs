@@ -48,7 +48,11 @@ fn request() -> ParsedRequest {
         .body(())
         .unwrap()
         .into_parts();
-    parse(&parts, b"Action=DescribeInstances&Version=2016-11-15&Filter.1.Name=tag%3AName&Filter.1.Value.1=web").unwrap()
+    parse(
+        &parts,
+        b"Action=DescribeInstances&Version=2016-11-15&Filter.1.Name=tag%3AName&Filter.1.Value.1=web",
+    )
+    .unwrap()
 }
 
 fn output() -> DescribeInstancesResult {
@@ -63,7 +67,8 @@ fn output() -> DescribeInstancesResult {
 
 /// An instance with the members that a running one has.
 fn instance(n: usize) -> Instance {
-    let groups = vec![GroupIdentifier { group_id: text("sg-0123456789abcdef0"), group_name: text("default") }];
+    let groups =
+        vec![GroupIdentifier { group_id: text("sg-0123456789abcdef0"), group_name: text("default") }];
     let now = Some("2026-02-03T04:05:06Z".parse().unwrap());
     Instance {
         instance_id: Some(format!("i-{n:017x}")),

@@ -45,12 +45,27 @@ pub enum Type {
     Blob,
     /// Any JSON value.
     Document,
+    /// A string or number of which not every value is allowed.
+    Limited(&'static Limits),
     /// A list.
     List(&'static List),
     /// A map with text keys.
     Map(&'static Map),
     /// A structure.
     Structure(&'static Schema),
+}
+
+/// What a service's model allows of a string or number; the service's own code may allow less.
+#[derive(Debug)]
+pub struct Limits {
+    /// [`Type::String`], [`Type::Integer`] or [`Type::Long`].
+    pub kind: Type,
+    /// The only values of a string; empty if there are others.
+    pub values: &'static [&'static str],
+    /// Least length of a string in characters, or least number.
+    pub min: Option<i64>,
+    /// Greatest length of a string in characters, or greatest number.
+    pub max: Option<i64>,
 }
 
 /// A list type.
@@ -127,6 +142,7 @@ impl Type {
             Self::Timestamp => "a timestamp in ISO 8601",
             Self::Blob => "a Base64 text",
             Self::Document => "a document",
+            Self::Limited(limits) => limits.kind.describe(),
             Self::List(_) => "a list",
             Self::Map(_) => "a map",
             Self::Structure(_) => "a structure",

@@ -49,11 +49,11 @@ class Sample:
         if kind == "map":
             return {f"key {n}": self.value(shape.value, depth + 1) for n in range(self.rng.choice([0, 1, 2]))}
         if kind in ("string", "character"):
-            return self.rng.choice(TEXTS)
+            return self.text(shape)
         if kind == "integer":
-            return self.rng.choice([0, 1, -1, 2**31 - 1])
+            return self.number(shape, [0, 1, -1, 2**31 - 1])
         if kind == "long":
-            return self.rng.choice([0, 2**53 - 1, -5])
+            return self.number(shape, [0, 2**53 - 1, -5])
         if kind in ("float", "double"):
             return self.rng.choice([0.0, 1.5, -2.25])
         if kind == "boolean":
@@ -63,6 +63,19 @@ class Sample:
         if kind == "blob":
             return self.rng.choice([b"", b"\x00\xff", b"text"])
         raise ValueError(kind)
+
+    def text(self, shape):
+        """A text that the model allows."""
+        if shape.enum:
+            return self.rng.choice(shape.enum)
+        least, most = shape.metadata.get("min", 0), shape.metadata.get("max", 1000)
+        allowed = [text for text in TEXTS if least <= len(text) <= most]
+        return self.rng.choice(allowed or ["x" * least])
+
+    def number(self, shape, candidates):
+        """A number that the model allows."""
+        least, most = shape.metadata.get("min", -(2**60)), shape.metadata.get("max", 2**60)
+        return self.rng.choice([number for number in candidates if least <= number <= most] or [least])
 
     def structure(self, shape, depth):
         chance = {0: 0.8, 1: 0.6, 2: 0.4}.get(depth, 0.15)

@@ -10,7 +10,7 @@ use aws_wire::autoscaling::CreateAutoScalingGroupType;
 use aws_wire::cloudformation::{CreateStackInput, Parameter, SignalResourceInput};
 use aws_wire::ec2::{AuthorizeSecurityGroupIngressRequest, DescribeInstancesRequest, RunInstancesRequest};
 use aws_wire::ecs::{RegisterContainerInstanceRequest, SubmitTaskStateChangeRequest};
-use aws_wire::ssm::PutParameterRequest;
+use aws_wire::ssm::{DescribeParametersRequest, PutParameterRequest};
 use aws_wire::value::Structure;
 use aws_wire::{ParsedRequest, decode_input};
 use common::{cloudformation, ec2, ecs, form, ssm};
@@ -150,6 +150,29 @@ fn refuses_missing_parameters() {
     );
     assert_eq!(code, "ValidationException");
     assert!(message.contains("'tags.1.member.value'"), "{message}");
+}
+
+#[test]
+fn refuses_values_out_of_limits() {
+    let request =
+        cloudformation("Action=SignalResource&StackName=&LogicalResourceId=l&UniqueId=u&Status=DONE")
+            .unwrap();
+    let (code, message) = refusal::<SignalResourceInput>(request);
+    assert_eq!(code, "ValidationError");
+    assert_eq!(
+        message,
+        "2 validation errors detected: Value '' at 'stackName' failed to satisfy constraint: Member must have length \
+         greater than or equal to 1; Value 'DONE' at 'status' failed to satisfy constraint: Member must satisfy enum \
+         value set: [SUCCESS, FAILURE]"
+    );
+    let (code, message) =
+        refusal::<DescribeParametersRequest>(ssm("DescribeParameters", r#"{"MaxResults":51}"#).unwrap());
+    assert_eq!(code, "ValidationException");
+    assert_eq!(
+        message,
+        "1 validation error detected: Value '51' at 'maxResults' failed to satisfy constraint: Member must have value \
+         less than or equal to 50"
+    );
 }
 
 #[test]

@@ -39,13 +39,16 @@ pub fn service(trait_name: &str, model: &Model) -> Result<String> {
     out.push_str(
         "#![allow(missing_docs, unused_imports, clippy::all)]\n\nuse std::collections::BTreeMap;\n\nuse jiff::Timestamp;\n\n\
          use crate::dispatch::call;\n\
-         use crate::schema::{List, Map, Member, Schema, Type, member};\n\
+         use crate::schema::{Limits, List, Map, Member, Schema, Type, member};\n\
          use crate::value::{Blob, Document};\nuse crate::{Encoded, Error, ParsedRequest};\n\n",
     );
     emitter.operations(&mut out, trait_name)?;
     for (name, shape) in &model.shapes {
         if shape.kind == Kind::Structure && !shape.exception && !shape.document {
             emitter.structure(&mut out, name, shape).with_context(|| format!("shape {name}"))?;
+        }
+        if emitter.checks_limits(shape) {
+            emitter.limits(&mut out, name, shape)?;
         }
     }
     Ok(out)
@@ -110,6 +113,28 @@ impl Emitter<'_> {
             self.member(out, member, reference, required)?;
         }
         writeln!(out, "] }};\n")?;
+        Ok(())
+    }
+
+    /// EC2 does not validate by its model but in each operation, with errors of its own.
+    fn checks_limits(&self, shape: &Shape) -> bool {
+        !self.is_ec2() && shape.is_limited()
+    }
+
+    fn limits(&self, out: &mut String, name: &str, shape: &Shape) -> Result<()> {
+        let kind = match shape.kind {
+            Kind::Integer => "Type::Integer",
+            Kind::Long => "Type::Long",
+            _ => "Type::String",
+        };
+        let bound = |bound: &Option<serde_json::Number>| bound.as_ref().and_then(serde_json::Number::as_i64);
+        let (min, max) = (bound(&shape.min), bound(&shape.max));
+        writeln!(
+            out,
+            "static LIMITS_{}: Limits = Limits {{ kind: {kind}, values: &{:?}, min: {min:?}, max: {max:?} }};\n",
+            screaming(name),
+            shape.values,
+        )?;
         Ok(())
     }
 
@@ -218,6 +243,9 @@ impl Emitter<'_> {
     fn schema_type(&self, reference: &Ref) -> Result<String> {
         let shape = self.shape(&reference.shape)?;
         let flattened = shape.flattened || reference.flattened;
+        if self.checks_limits(shape) {
+            return Ok(format!("Type::Limited(&LIMITS_{})", screaming(&reference.shape)));
+        }
         Ok(match shape.kind {
             Kind::Structure if shape.document && self.xml => {
                 bail!("{} is a document in XML", reference.shape)

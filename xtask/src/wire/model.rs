@@ -65,6 +65,13 @@ pub struct Shape {
     pub sensitive: bool,
     #[serde(default)]
     pub document: bool,
+    /// The values that a string may have; empty if any.
+    #[serde(default, rename = "enum")]
+    pub values: Vec<String>,
+    /// Least length of a string, or least value of a number.
+    pub min: Option<serde_json::Number>,
+    /// Greatest length of a string, or greatest value of a number.
+    pub max: Option<serde_json::Number>,
     #[serde(default)]
     pub exception: bool,
     #[serde(default)]
@@ -97,6 +104,12 @@ pub enum Kind {
 }
 
 impl Shape {
+    /// Whether values of this scalar are restricted.
+    pub fn is_limited(&self) -> bool {
+        let is_scalar = matches!(self.kind, Kind::String | Kind::Character | Kind::Integer | Kind::Long);
+        is_scalar && (!self.values.is_empty() || self.min.is_some() || self.max.is_some())
+    }
+
     /// Members in the model's order.
     pub fn members(&self) -> anyhow::Result<Vec<(&str, Ref)>> {
         self.members

@@ -53,9 +53,20 @@ impl Decoder<'_> {
         }
         let text = node.value.as_deref().unwrap_or_default();
         let done = match slot {
-            Slot::String(place) => set(place, Some(text.to_owned())),
-            Slot::Integer(place) => set(place, text.parse().ok()),
-            Slot::Long(place) => set(place, text.parse().ok()),
+            Slot::String(place) => {
+                self.refusals.check_string(text, kind, path);
+                set(place, Some(text.to_owned()))
+            }
+            Slot::Integer(place) => {
+                let number: Option<i32> = text.parse().ok();
+                self.refusals.check_number(number.map(i64::from), kind, path);
+                set(place, number)
+            }
+            Slot::Long(place) => {
+                let number = text.parse().ok();
+                self.refusals.check_number(number, kind, path);
+                set(place, number)
+            }
             Slot::Double(place) => set(place, text.parse().ok().filter(|number: &f64| number.is_finite())),
             Slot::Boolean(place) => set(place, scalar::boolean(text)),
             Slot::Timestamp(place) => set(place, scalar::timestamp(text)),

@@ -48,9 +48,20 @@ impl Decoder<'_> {
                 return self.map(entries, map, &model.element, path);
             }
             (Slot::Structure(structure), ..) => return self.structure(json, structure, path),
-            (Slot::String(place), Json::String(text), _) => set(place, Some(text.clone())),
-            (Slot::Integer(place), ..) => set(place, integer(json).and_then(|number| number.try_into().ok())),
-            (Slot::Long(place), ..) => set(place, integer(json)),
+            (Slot::String(place), Json::String(text), _) => {
+                self.refusals.check_string(text, kind, path);
+                set(place, Some(text.clone()))
+            }
+            (Slot::Integer(place), ..) => {
+                let number: Option<i32> = integer(json).and_then(|number| number.try_into().ok());
+                self.refusals.check_number(number.map(i64::from), kind, path);
+                set(place, number)
+            }
+            (Slot::Long(place), ..) => {
+                let number = integer(json);
+                self.refusals.check_number(number, kind, path);
+                set(place, number)
+            }
             (Slot::Double(place), ..) => set(place, json.as_f64()),
             (Slot::Boolean(place), ..) => set(place, json.as_bool()),
             (Slot::Timestamp(place), Json::Number(number), _) => {

@@ -1,19 +1,20 @@
 //! The errors that services give for parameters, in each one's words.
 
 use crate::decode::path::Path;
-use crate::schema::Type;
+use crate::schema::{Limits, Type};
 use crate::service::Protocol;
 use crate::{Error, Service};
 
-/// Makes refusals for one service, and collects what is missing, which AWS reports all at once.
+/// Makes refusals for one service, and collects those that AWS reports all at once.
 pub(super) struct Refusals {
     service: Service,
-    missing: Vec<String>,
+    /// In the words of the service's protocol.
+    violations: Vec<String>,
 }
 
 impl Refusals {
     pub(super) fn new(service: Service) -> Self {
-        Self { service, missing: Vec::new() }
+        Self { service, violations: Vec::new() }
     }
 
     pub(super) fn protocol(&self) -> Protocol {
@@ -22,10 +23,47 @@ impl Refusals {
 
     /// Notes that the required member at `path` is not there.
     pub(super) fn missing(&mut self, path: &Path<'_>) {
-        self.missing.push(match self.service.protocol() {
-            Protocol::Ec2 => path.to_string(),
-            Protocol::Query | Protocol::Json => path.validation_name(),
+        self.violations.push(match self.service {
+            Service::Ec2 => format!("The request must contain the parameter {path}"),
+            Service::Ecs => format!("{path} can not be blank."),
+            _ => {
+                let name = path.validation_name();
+                format!("Value null at '{name}' failed to satisfy constraint: Member must not be null")
+            }
         });
+    }
+
+    /// Notes what of its limits the string at `path` breaks.
+    pub(super) fn check_string(&mut self, text: &str, kind: &Type, path: &Path<'_>) {
+        let Type::Limited(limits) = kind else { return };
+        if !limits.values.is_empty() && !limits.values.contains(&text) {
+            let constraint = format!("satisfy enum value set: [{}]", limits.values.join(", "));
+            self.violation(text, &constraint, path);
+        }
+        let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+        self.check_range(length, "length", text, limits, path);
+    }
+
+    /// Notes what of its limits the number at `path` breaks, if it is one.
+    pub(super) fn check_number(&mut self, number: Option<i64>, kind: &Type, path: &Path<'_>) {
+        let (Type::Limited(limits), Some(number)) = (kind, number) else { return };
+        self.check_range(number, "value", &number.to_string(), limits, path);
+    }
+
+    fn check_range(&mut self, size: i64, what: &str, shown: &str, limits: &Limits, path: &Path<'_>) {
+        if let Some(min) = limits.min.filter(|min| size < *min) {
+            self.violation(shown, &format!("have {what} greater than or equal to {min}"), path);
+        }
+        if let Some(max) = limits.max.filter(|max| size > *max) {
+            self.violation(shown, &format!("have {what} less than or equal to {max}"), path);
+        }
+    }
+
+    fn violation(&mut self, shown: &str, constraint: &str, path: &Path<'_>) {
+        let name = path.validation_name();
+        self.violations.push(format!(
+            "Value '{shown}' at '{name}' failed to satisfy constraint: Member must {constraint}"
+        ));
     }
 
     /// A parameter that the operation does not have.
@@ -63,29 +101,21 @@ impl Refusals {
         Error::client("SerializationException", message)
     }
 
-    /// Refuses if anything required was missing.
+    /// Refuses if anything was missing or out of limits.
     pub(super) fn finish(self) -> Result<(), Error> {
-        let Some(first) = self.missing.first() else { return Ok(()) };
-        match self.service.protocol() {
-            Protocol::Ec2 => Err(Error::client(
-                "MissingParameter",
-                format!("The request must contain the parameter {first}"),
-            )),
-            Protocol::Query => Err(Error::client("ValidationError", constraint_message(&self.missing))),
-            // ECS's model has this one exception for parameters; the other JSON services validate as query ones do.
-            Protocol::Json if self.service.model().signing_name == "ecs" => {
-                Err(Error::client("InvalidParameterException", format!("{first} can not be blank.")))
-            }
-            Protocol::Json => Err(Error::client("ValidationException", constraint_message(&self.missing))),
-        }
+        let Some(first) = self.violations.first() else { return Ok(()) };
+        Err(match self.service {
+            Service::Ec2 => Error::client("MissingParameter", first),
+            // ECS answers with its own exception, one fault at a time.
+            Service::Ecs => Error::client("InvalidParameterException", first),
+            _ if self.protocol() == Protocol::Json => Error::client("ValidationException", self.summary()),
+            _ => Error::client("ValidationError", self.summary()),
+        })
     }
-}
 
-fn constraint_message(missing: &[String]) -> String {
-    let one = |path: &String| {
-        format!("Value null at '{path}' failed to satisfy constraint: Member must not be null")
-    };
-    let all: Vec<String> = missing.iter().map(one).collect();
-    let plural = if missing.len() == 1 { "" } else { "s" };
-    format!("{} validation error{plural} detected: {}", missing.len(), all.join("; "))
+    fn summary(&self) -> String {
+        let count = self.violations.len();
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} validation error{plural} detected: {}", self.violations.join("; "))
+    }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::dispatch::call;
-use crate::schema::{List, Map, Member, Schema, Type, member};
+use crate::schema::{Limits, List, Map, Member, Schema, Type, member};
 use crate::value::{Blob, Document};
 use crate::{Encoded, Error, ParsedRequest};
 
@@ -193,7 +193,24 @@ structure!(AcceleratorCountRequest, ACCELERATOR_COUNT_REQUEST, [0 min, 1 max, ])
 
 pub static ACCELERATOR_COUNT_REQUEST: Schema = Schema {
     name: "AcceleratorCountRequest",
-    members: &[member("Min", "Min", "</Min>", Type::Integer), member("Max", "Max", "</Max>", Type::Integer)],
+    members: &[
+        member("Min", "Min", "</Min>", Type::Limited(&LIMITS_NULLABLE_POSITIVE_INTEGER)),
+        member("Max", "Max", "</Max>", Type::Limited(&LIMITS_NULLABLE_POSITIVE_INTEGER)),
+    ],
+};
+
+static LIMITS_ACCELERATOR_MANUFACTURER: Limits = Limits {
+    kind: Type::String,
+    values: &["nvidia", "amd", "amazon-web-services", "xilinx"],
+    min: None,
+    max: None,
+};
+
+static LIMITS_ACCELERATOR_NAME: Limits = Limits {
+    kind: Type::String,
+    values: &["a100", "v100", "k80", "t4", "m60", "radeon-pro-v520", "vu9p"],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -206,8 +223,14 @@ structure!(AcceleratorTotalMemoryMiBRequest, ACCELERATOR_TOTAL_MEMORY_MI_B_REQUE
 
 pub static ACCELERATOR_TOTAL_MEMORY_MI_B_REQUEST: Schema = Schema {
     name: "AcceleratorTotalMemoryMiBRequest",
-    members: &[member("Min", "Min", "</Min>", Type::Integer), member("Max", "Max", "</Max>", Type::Integer)],
+    members: &[
+        member("Min", "Min", "</Min>", Type::Limited(&LIMITS_NULLABLE_POSITIVE_INTEGER)),
+        member("Max", "Max", "</Max>", Type::Limited(&LIMITS_NULLABLE_POSITIVE_INTEGER)),
+    ],
 };
+
+static LIMITS_ACCELERATOR_TYPE: Limits =
+    Limits { kind: Type::String, values: &["gpu", "fpga", "inference"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct ActivitiesType {
@@ -253,18 +276,44 @@ pub static ACTIVITY: Schema = Schema {
     name: "Activity",
     members: &[
         member("ActivityId", "ActivityId", "</ActivityId>", Type::String).required(),
-        member("AutoScalingGroupName", "AutoScalingGroupName", "</AutoScalingGroupName>", Type::String)
-            .required(),
+        member(
+            "AutoScalingGroupName",
+            "AutoScalingGroupName",
+            "</AutoScalingGroupName>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        )
+        .required(),
         member("Description", "Description", "</Description>", Type::String),
-        member("Cause", "Cause", "</Cause>", Type::String).required(),
+        member("Cause", "Cause", "</Cause>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN1023)).required(),
         member("StartTime", "StartTime", "</StartTime>", Type::Timestamp).required(),
         member("EndTime", "EndTime", "</EndTime>", Type::Timestamp),
-        member("StatusCode", "StatusCode", "</StatusCode>", Type::String).required(),
-        member("StatusMessage", "StatusMessage", "</StatusMessage>", Type::String),
+        member(
+            "StatusCode",
+            "StatusCode",
+            "</StatusCode>",
+            Type::Limited(&LIMITS_SCALING_ACTIVITY_STATUS_CODE),
+        )
+        .required(),
+        member(
+            "StatusMessage",
+            "StatusMessage",
+            "</StatusMessage>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        ),
         member("Progress", "Progress", "</Progress>", Type::Integer),
         member("Details", "Details", "</Details>", Type::String),
-        member("AutoScalingGroupState", "AutoScalingGroupState", "</AutoScalingGroupState>", Type::String),
-        member("AutoScalingGroupARN", "AutoScalingGroupARN", "</AutoScalingGroupARN>", Type::String),
+        member(
+            "AutoScalingGroupState",
+            "AutoScalingGroupState",
+            "</AutoScalingGroupState>",
+            Type::Limited(&LIMITS_AUTO_SCALING_GROUP_STATE),
+        ),
+        member(
+            "AutoScalingGroupARN",
+            "AutoScalingGroupARN",
+            "</AutoScalingGroupARN>",
+            Type::Limited(&LIMITS_RESOURCE_NAME),
+        ),
     ],
 };
 
@@ -289,8 +338,22 @@ structure!(AdjustmentType, ADJUSTMENT_TYPE, [0 adjustment_type, ]);
 
 pub static ADJUSTMENT_TYPE: Schema = Schema {
     name: "AdjustmentType",
-    members: &[member("AdjustmentType", "AdjustmentType", "</AdjustmentType>", Type::String)],
+    members: &[member(
+        "AdjustmentType",
+        "AdjustmentType",
+        "</AdjustmentType>",
+        Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+    )],
 };
+
+static LIMITS_ALLOWED_INSTANCE_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(30) };
+
+static LIMITS_ANY_PRINTABLE_ASCII_STRING_MAX_LEN4000: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(4000) };
+
+static LIMITS_ASCII_STRING_MAX_LEN255: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(255) };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct AttachInstancesQuery {
@@ -307,10 +370,19 @@ pub static ATTACH_INSTANCES_QUERY: Schema = Schema {
             "InstanceIds",
             "InstanceIds",
             "</InstanceIds>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN19),
+            }),
         ),
-        member("AutoScalingGroupName", "AutoScalingGroupName", "</AutoScalingGroupName>", Type::String)
-            .required(),
+        member(
+            "AutoScalingGroupName",
+            "AutoScalingGroupName",
+            "</AutoScalingGroupName>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        )
+        .required(),
     ],
 };
 
@@ -364,14 +436,24 @@ structure!(AutoScalingGroup, AUTO_SCALING_GROUP, [0 auto_scaling_group_name, 1 a
 pub static AUTO_SCALING_GROUP: Schema = Schema {
     name: "AutoScalingGroup",
     members: &[
-        member("AutoScalingGroupName", "AutoScalingGroupName", "</AutoScalingGroupName>", Type::String)
-            .required(),
-        member("AutoScalingGroupARN", "AutoScalingGroupARN", "</AutoScalingGroupARN>", Type::String),
+        member(
+            "AutoScalingGroupName",
+            "AutoScalingGroupName",
+            "</AutoScalingGroupName>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        )
+        .required(),
+        member(
+            "AutoScalingGroupARN",
+            "AutoScalingGroupARN",
+            "</AutoScalingGroupARN>",
+            Type::Limited(&LIMITS_RESOURCE_NAME),
+        ),
         member(
             "LaunchConfigurationName",
             "LaunchConfigurationName",
             "</LaunchConfigurationName>",
-            Type::String,
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
         ),
         member(
             "LaunchTemplate",
@@ -394,28 +476,50 @@ pub static AUTO_SCALING_GROUP: Schema = Schema {
             "AvailabilityZones",
             "AvailabilityZones",
             "</AvailabilityZones>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+            }),
         )
         .required(),
         member(
             "AvailabilityZoneIds",
             "AvailabilityZoneIds",
             "</AvailabilityZoneIds>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+            }),
         ),
         member(
             "LoadBalancerNames",
             "LoadBalancerNames",
             "</LoadBalancerNames>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+            }),
         ),
         member(
             "TargetGroupARNs",
             "TargetGroupARNs",
             "</TargetGroupARNs>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN511),
+            }),
         ),
-        member("HealthCheckType", "HealthCheckType", "</HealthCheckType>", Type::String).required(),
+        member(
+            "HealthCheckType",
+            "HealthCheckType",
+            "</HealthCheckType>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN32),
+        )
+        .required(),
         member(
             "HealthCheckGracePeriod",
             "HealthCheckGracePeriod",
@@ -439,8 +543,18 @@ pub static AUTO_SCALING_GROUP: Schema = Schema {
                 element: Type::Structure(&SUSPENDED_PROCESS),
             }),
         ),
-        member("PlacementGroup", "PlacementGroup", "</PlacementGroup>", Type::String),
-        member("VPCZoneIdentifier", "VPCZoneIdentifier", "</VPCZoneIdentifier>", Type::String),
+        member(
+            "PlacementGroup",
+            "PlacementGroup",
+            "</PlacementGroup>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        ),
+        member(
+            "VPCZoneIdentifier",
+            "VPCZoneIdentifier",
+            "</VPCZoneIdentifier>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN5000),
+        ),
         member(
             "EnabledMetrics",
             "EnabledMetrics",
@@ -451,7 +565,7 @@ pub static AUTO_SCALING_GROUP: Schema = Schema {
                 element: Type::Structure(&ENABLED_METRIC),
             }),
         ),
-        member("Status", "Status", "</Status>", Type::String),
+        member("Status", "Status", "</Status>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN255)),
         member(
             "Tags",
             "Tags",
@@ -466,7 +580,11 @@ pub static AUTO_SCALING_GROUP: Schema = Schema {
             "TerminationPolicies",
             "TerminationPolicies",
             "</TerminationPolicies>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN1600),
+            }),
         ),
         member(
             "NewInstancesProtectedFromScaleIn",
@@ -474,7 +592,12 @@ pub static AUTO_SCALING_GROUP: Schema = Schema {
             "</NewInstancesProtectedFromScaleIn>",
             Type::Boolean,
         ),
-        member("ServiceLinkedRoleARN", "ServiceLinkedRoleARN", "</ServiceLinkedRoleARN>", Type::String),
+        member(
+            "ServiceLinkedRoleARN",
+            "ServiceLinkedRoleARN",
+            "</ServiceLinkedRoleARN>",
+            Type::Limited(&LIMITS_RESOURCE_NAME),
+        ),
         member("MaxInstanceLifetime", "MaxInstanceLifetime", "</MaxInstanceLifetime>", Type::Integer),
         member("CapacityRebalance", "CapacityRebalance", "</CapacityRebalance>", Type::Boolean),
         member(
@@ -485,7 +608,12 @@ pub static AUTO_SCALING_GROUP: Schema = Schema {
         ),
         member("WarmPoolSize", "WarmPoolSize", "</WarmPoolSize>", Type::Integer),
         member("Context", "Context", "</Context>", Type::String),
-        member("DesiredCapacityType", "DesiredCapacityType", "</DesiredCapacityType>", Type::String),
+        member(
+            "DesiredCapacityType",
+            "DesiredCapacityType",
+            "</DesiredCapacityType>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        ),
         member("DefaultInstanceWarmup", "DefaultInstanceWarmup", "</DefaultInstanceWarmup>", Type::Integer),
         member(
             "TrafficSources",
@@ -503,7 +631,12 @@ pub static AUTO_SCALING_GROUP: Schema = Schema {
             "</InstanceMaintenancePolicy>",
             Type::Structure(&INSTANCE_MAINTENANCE_POLICY),
         ),
-        member("DeletionProtection", "DeletionProtection", "</DeletionProtection>", Type::String),
+        member(
+            "DeletionProtection",
+            "DeletionProtection",
+            "</DeletionProtection>",
+            Type::Limited(&LIMITS_DELETION_PROTECTION),
+        ),
         member(
             "AvailabilityZoneDistribution",
             "AvailabilityZoneDistribution",
@@ -549,7 +682,11 @@ pub static AUTO_SCALING_GROUP_NAMES_TYPE: Schema = Schema {
             "AutoScalingGroupNames",
             "AutoScalingGroupNames",
             "</AutoScalingGroupNames>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+            }),
         ),
         member("IncludeInstances", "IncludeInstances", "</IncludeInstances>", Type::Boolean),
         member("NextToken", "NextToken", "</NextToken>", Type::String),
@@ -562,6 +699,9 @@ pub static AUTO_SCALING_GROUP_NAMES_TYPE: Schema = Schema {
         ),
     ],
 };
+
+static LIMITS_AUTO_SCALING_GROUP_STATE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(32) };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct AutoScalingGroupsType {
@@ -610,19 +750,53 @@ structure!(AutoScalingInstanceDetails, AUTO_SCALING_INSTANCE_DETAILS, [0 instanc
 pub static AUTO_SCALING_INSTANCE_DETAILS: Schema = Schema {
     name: "AutoScalingInstanceDetails",
     members: &[
-        member("InstanceId", "InstanceId", "</InstanceId>", Type::String).required(),
-        member("InstanceType", "InstanceType", "</InstanceType>", Type::String),
-        member("AutoScalingGroupName", "AutoScalingGroupName", "</AutoScalingGroupName>", Type::String)
+        member("InstanceId", "InstanceId", "</InstanceId>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN19))
             .required(),
-        member("AvailabilityZone", "AvailabilityZone", "</AvailabilityZone>", Type::String).required(),
-        member("AvailabilityZoneId", "AvailabilityZoneId", "</AvailabilityZoneId>", Type::String),
-        member("LifecycleState", "LifecycleState", "</LifecycleState>", Type::String).required(),
-        member("HealthStatus", "HealthStatus", "</HealthStatus>", Type::String).required(),
+        member(
+            "InstanceType",
+            "InstanceType",
+            "</InstanceType>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        ),
+        member(
+            "AutoScalingGroupName",
+            "AutoScalingGroupName",
+            "</AutoScalingGroupName>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        )
+        .required(),
+        member(
+            "AvailabilityZone",
+            "AvailabilityZone",
+            "</AvailabilityZone>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        )
+        .required(),
+        member(
+            "AvailabilityZoneId",
+            "AvailabilityZoneId",
+            "</AvailabilityZoneId>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        ),
+        member(
+            "LifecycleState",
+            "LifecycleState",
+            "</LifecycleState>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN32),
+        )
+        .required(),
+        member(
+            "HealthStatus",
+            "HealthStatus",
+            "</HealthStatus>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN32),
+        )
+        .required(),
         member(
             "LaunchConfigurationName",
             "LaunchConfigurationName",
             "</LaunchConfigurationName>",
-            Type::String,
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
         ),
         member(
             "LaunchTemplate",
@@ -630,10 +804,15 @@ pub static AUTO_SCALING_INSTANCE_DETAILS: Schema = Schema {
             "</LaunchTemplate>",
             Type::Structure(&LAUNCH_TEMPLATE_SPECIFICATION),
         ),
-        member("ImageId", "ImageId", "</ImageId>", Type::String),
+        member("ImageId", "ImageId", "</ImageId>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN255)),
         member("ProtectedFromScaleIn", "ProtectedFromScaleIn", "</ProtectedFromScaleIn>", Type::Boolean)
             .required(),
-        member("WeightedCapacity", "WeightedCapacity", "</WeightedCapacity>", Type::String),
+        member(
+            "WeightedCapacity",
+            "WeightedCapacity",
+            "</WeightedCapacity>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN32),
+        ),
     ],
 };
 
@@ -675,7 +854,7 @@ pub static AVAILABILITY_ZONE_DISTRIBUTION: Schema = Schema {
         "CapacityDistributionStrategy",
         "CapacityDistributionStrategy",
         "</CapacityDistributionStrategy>",
-        Type::String,
+        Type::Limited(&LIMITS_CAPACITY_DISTRIBUTION_STRATEGY),
     )],
 };
 
@@ -695,10 +874,13 @@ pub static AVAILABILITY_ZONE_IMPAIRMENT_POLICY: Schema = Schema {
             "ImpairedZoneHealthCheckBehavior",
             "ImpairedZoneHealthCheckBehavior",
             "</ImpairedZoneHealthCheckBehavior>",
-            Type::String,
+            Type::Limited(&LIMITS_IMPAIRED_ZONE_HEALTH_CHECK_BEHAVIOR),
         ),
     ],
 };
+
+static LIMITS_BARE_METAL: Limits =
+    Limits { kind: Type::String, values: &["included", "excluded", "required"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct BaselineEbsBandwidthMbpsRequest {
@@ -710,7 +892,10 @@ structure!(BaselineEbsBandwidthMbpsRequest, BASELINE_EBS_BANDWIDTH_MBPS_REQUEST,
 
 pub static BASELINE_EBS_BANDWIDTH_MBPS_REQUEST: Schema = Schema {
     name: "BaselineEbsBandwidthMbpsRequest",
-    members: &[member("Min", "Min", "</Min>", Type::Integer), member("Max", "Max", "</Max>", Type::Integer)],
+    members: &[
+        member("Min", "Min", "</Min>", Type::Limited(&LIMITS_NULLABLE_POSITIVE_INTEGER)),
+        member("Max", "Max", "</Max>", Type::Limited(&LIMITS_NULLABLE_POSITIVE_INTEGER)),
+    ],
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -725,6 +910,18 @@ pub static BASELINE_PERFORMANCE_FACTORS_REQUEST: Schema = Schema {
     members: &[member("Cpu", "Cpu", "</Cpu>", Type::Structure(&CPU_PERFORMANCE_FACTOR_REQUEST))],
 };
 
+static LIMITS_BLOCK_DEVICE_EBS_IOPS: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(100), max: Some(20000) };
+
+static LIMITS_BLOCK_DEVICE_EBS_THROUGHPUT: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(125), max: Some(1000) };
+
+static LIMITS_BLOCK_DEVICE_EBS_VOLUME_SIZE: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(1), max: Some(16384) };
+
+static LIMITS_BLOCK_DEVICE_EBS_VOLUME_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(255) };
+
 #[derive(Clone, Default, PartialEq)]
 pub struct BlockDeviceMapping {
     pub virtual_name: Option<String>,
@@ -738,11 +935,25 @@ structure!(BlockDeviceMapping, BLOCK_DEVICE_MAPPING, [0 virtual_name, 1 device_n
 pub static BLOCK_DEVICE_MAPPING: Schema = Schema {
     name: "BlockDeviceMapping",
     members: &[
-        member("VirtualName", "VirtualName", "</VirtualName>", Type::String),
-        member("DeviceName", "DeviceName", "</DeviceName>", Type::String).required(),
+        member("VirtualName", "VirtualName", "</VirtualName>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN255)),
+        member("DeviceName", "DeviceName", "</DeviceName>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN255))
+            .required(),
         member("Ebs", "Ebs", "</Ebs>", Type::Structure(&EBS)),
         member("NoDevice", "NoDevice", "</NoDevice>", Type::Boolean),
     ],
+};
+
+static LIMITS_BURSTABLE_PERFORMANCE: Limits =
+    Limits { kind: Type::String, values: &["included", "excluded", "required"], min: None, max: None };
+
+static LIMITS_CAPACITY_DISTRIBUTION_STRATEGY: Limits =
+    Limits { kind: Type::String, values: &["balanced-only", "balanced-best-effort"], min: None, max: None };
+
+static LIMITS_CAPACITY_RESERVATION_PREFERENCE: Limits = Limits {
+    kind: Type::String,
+    values: &["capacity-reservations-only", "capacity-reservations-first", "none", "default"],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -760,7 +971,7 @@ pub static CAPACITY_RESERVATION_SPECIFICATION: Schema = Schema {
             "CapacityReservationPreference",
             "CapacityReservationPreference",
             "</CapacityReservationPreference>",
-            Type::String,
+            Type::Limited(&LIMITS_CAPACITY_RESERVATION_PREFERENCE),
         ),
         member(
             "CapacityReservationTarget",
@@ -786,15 +997,30 @@ pub static CAPACITY_RESERVATION_TARGET: Schema = Schema {
             "CapacityReservationIds",
             "CapacityReservationIds",
             "</CapacityReservationIds>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_ASCII_STRING_MAX_LEN255),
+            }),
         ),
         member(
             "CapacityReservationResourceGroupArns",
             "CapacityReservationResourceGroupArns",
             "</CapacityReservationResourceGroupArns>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_RESOURCE_NAME),
+            }),
         ),
     ],
+};
+
+static LIMITS_CPU_MANUFACTURER: Limits = Limits {
+    kind: Type::String,
+    values: &["intel", "amd", "amazon-web-services", "apple"],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -862,13 +1088,18 @@ structure!(CreateAutoScalingGroupType, CREATE_AUTO_SCALING_GROUP_TYPE, [0 auto_s
 pub static CREATE_AUTO_SCALING_GROUP_TYPE: Schema = Schema {
     name: "CreateAutoScalingGroupType",
     members: &[
-        member("AutoScalingGroupName", "AutoScalingGroupName", "</AutoScalingGroupName>", Type::String)
-            .required(),
+        member(
+            "AutoScalingGroupName",
+            "AutoScalingGroupName",
+            "</AutoScalingGroupName>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        )
+        .required(),
         member(
             "LaunchConfigurationName",
             "LaunchConfigurationName",
             "</LaunchConfigurationName>",
-            Type::String,
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
         ),
         member(
             "LaunchTemplate",
@@ -882,7 +1113,7 @@ pub static CREATE_AUTO_SCALING_GROUP_TYPE: Schema = Schema {
             "</MixedInstancesPolicy>",
             Type::Structure(&MIXED_INSTANCES_POLICY),
         ),
-        member("InstanceId", "InstanceId", "</InstanceId>", Type::String),
+        member("InstanceId", "InstanceId", "</InstanceId>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN19)),
         member("MinSize", "MinSize", "</MinSize>", Type::Integer).required(),
         member("MaxSize", "MaxSize", "</MaxSize>", Type::Integer).required(),
         member("DesiredCapacity", "DesiredCapacity", "</DesiredCapacity>", Type::Integer),
@@ -891,40 +1122,75 @@ pub static CREATE_AUTO_SCALING_GROUP_TYPE: Schema = Schema {
             "AvailabilityZones",
             "AvailabilityZones",
             "</AvailabilityZones>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+            }),
         ),
         member(
             "AvailabilityZoneIds",
             "AvailabilityZoneIds",
             "</AvailabilityZoneIds>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+            }),
         ),
         member(
             "LoadBalancerNames",
             "LoadBalancerNames",
             "</LoadBalancerNames>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+            }),
         ),
         member(
             "TargetGroupARNs",
             "TargetGroupARNs",
             "</TargetGroupARNs>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN511),
+            }),
         ),
-        member("HealthCheckType", "HealthCheckType", "</HealthCheckType>", Type::String),
+        member(
+            "HealthCheckType",
+            "HealthCheckType",
+            "</HealthCheckType>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN32),
+        ),
         member(
             "HealthCheckGracePeriod",
             "HealthCheckGracePeriod",
             "</HealthCheckGracePeriod>",
             Type::Integer,
         ),
-        member("PlacementGroup", "PlacementGroup", "</PlacementGroup>", Type::String),
-        member("VPCZoneIdentifier", "VPCZoneIdentifier", "</VPCZoneIdentifier>", Type::String),
+        member(
+            "PlacementGroup",
+            "PlacementGroup",
+            "</PlacementGroup>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        ),
+        member(
+            "VPCZoneIdentifier",
+            "VPCZoneIdentifier",
+            "</VPCZoneIdentifier>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN5000),
+        ),
         member(
             "TerminationPolicies",
             "TerminationPolicies",
             "</TerminationPolicies>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN1600),
+            }),
         ),
         member(
             "NewInstancesProtectedFromScaleIn",
@@ -943,17 +1209,32 @@ pub static CREATE_AUTO_SCALING_GROUP_TYPE: Schema = Schema {
                 element: Type::Structure(&LIFECYCLE_HOOK_SPECIFICATION),
             }),
         ),
-        member("DeletionProtection", "DeletionProtection", "</DeletionProtection>", Type::String),
+        member(
+            "DeletionProtection",
+            "DeletionProtection",
+            "</DeletionProtection>",
+            Type::Limited(&LIMITS_DELETION_PROTECTION),
+        ),
         member(
             "Tags",
             "Tags",
             "</Tags>",
             Type::List(&List { item: "</member>", flattened: false, element: Type::Structure(&TAG) }),
         ),
-        member("ServiceLinkedRoleARN", "ServiceLinkedRoleARN", "</ServiceLinkedRoleARN>", Type::String),
+        member(
+            "ServiceLinkedRoleARN",
+            "ServiceLinkedRoleARN",
+            "</ServiceLinkedRoleARN>",
+            Type::Limited(&LIMITS_RESOURCE_NAME),
+        ),
         member("MaxInstanceLifetime", "MaxInstanceLifetime", "</MaxInstanceLifetime>", Type::Integer),
         member("Context", "Context", "</Context>", Type::String),
-        member("DesiredCapacityType", "DesiredCapacityType", "</DesiredCapacityType>", Type::String),
+        member(
+            "DesiredCapacityType",
+            "DesiredCapacityType",
+            "</DesiredCapacityType>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        ),
         member("DefaultInstanceWarmup", "DefaultInstanceWarmup", "</DefaultInstanceWarmup>", Type::Integer),
         member(
             "TrafficSources",
@@ -1036,29 +1317,43 @@ pub static CREATE_LAUNCH_CONFIGURATION_TYPE: Schema = Schema {
             "LaunchConfigurationName",
             "LaunchConfigurationName",
             "</LaunchConfigurationName>",
-            Type::String,
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
         )
         .required(),
-        member("ImageId", "ImageId", "</ImageId>", Type::String),
-        member("KeyName", "KeyName", "</KeyName>", Type::String),
+        member("ImageId", "ImageId", "</ImageId>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN255)),
+        member("KeyName", "KeyName", "</KeyName>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN255)),
         member(
             "SecurityGroups",
             "SecurityGroups",
             "</SecurityGroups>",
             Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
         ),
-        member("ClassicLinkVPCId", "ClassicLinkVPCId", "</ClassicLinkVPCId>", Type::String),
+        member(
+            "ClassicLinkVPCId",
+            "ClassicLinkVPCId",
+            "</ClassicLinkVPCId>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        ),
         member(
             "ClassicLinkVPCSecurityGroups",
             "ClassicLinkVPCSecurityGroups",
             "</ClassicLinkVPCSecurityGroups>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+            }),
         ),
-        member("UserData", "UserData", "</UserData>", Type::String),
-        member("InstanceId", "InstanceId", "</InstanceId>", Type::String),
-        member("InstanceType", "InstanceType", "</InstanceType>", Type::String),
-        member("KernelId", "KernelId", "</KernelId>", Type::String),
-        member("RamdiskId", "RamdiskId", "</RamdiskId>", Type::String),
+        member("UserData", "UserData", "</UserData>", Type::Limited(&LIMITS_XML_STRING_USER_DATA)),
+        member("InstanceId", "InstanceId", "</InstanceId>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN19)),
+        member(
+            "InstanceType",
+            "InstanceType",
+            "</InstanceType>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        ),
+        member("KernelId", "KernelId", "</KernelId>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN255)),
+        member("RamdiskId", "RamdiskId", "</RamdiskId>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN255)),
         member(
             "BlockDeviceMappings",
             "BlockDeviceMappings",
@@ -1075,8 +1370,13 @@ pub static CREATE_LAUNCH_CONFIGURATION_TYPE: Schema = Schema {
             "</InstanceMonitoring>",
             Type::Structure(&INSTANCE_MONITORING),
         ),
-        member("SpotPrice", "SpotPrice", "</SpotPrice>", Type::String),
-        member("IamInstanceProfile", "IamInstanceProfile", "</IamInstanceProfile>", Type::String),
+        member("SpotPrice", "SpotPrice", "</SpotPrice>", Type::Limited(&LIMITS_SPOT_PRICE)),
+        member(
+            "IamInstanceProfile",
+            "IamInstanceProfile",
+            "</IamInstanceProfile>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN1600),
+        ),
         member("EbsOptimized", "EbsOptimized", "</EbsOptimized>", Type::Boolean),
         member(
             "AssociatePublicIpAddress",
@@ -1084,7 +1384,12 @@ pub static CREATE_LAUNCH_CONFIGURATION_TYPE: Schema = Schema {
             "</AssociatePublicIpAddress>",
             Type::Boolean,
         ),
-        member("PlacementTenancy", "PlacementTenancy", "</PlacementTenancy>", Type::String),
+        member(
+            "PlacementTenancy",
+            "PlacementTenancy",
+            "</PlacementTenancy>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN64),
+        ),
         member(
             "MetadataOptions",
             "MetadataOptions",
@@ -1123,8 +1428,13 @@ structure!(DeleteAutoScalingGroupType, DELETE_AUTO_SCALING_GROUP_TYPE, [0 auto_s
 pub static DELETE_AUTO_SCALING_GROUP_TYPE: Schema = Schema {
     name: "DeleteAutoScalingGroupType",
     members: &[
-        member("AutoScalingGroupName", "AutoScalingGroupName", "</AutoScalingGroupName>", Type::String)
-            .required(),
+        member(
+            "AutoScalingGroupName",
+            "AutoScalingGroupName",
+            "</AutoScalingGroupName>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        )
+        .required(),
         member("ForceDelete", "ForceDelete", "</ForceDelete>", Type::Boolean),
     ],
 };
@@ -1145,6 +1455,13 @@ pub static DELETE_TAGS_TYPE: Schema = Schema {
         Type::List(&List { item: "</member>", flattened: false, element: Type::Structure(&TAG) }),
     )
     .required()],
+};
+
+static LIMITS_DELETION_PROTECTION: Limits = Limits {
+    kind: Type::String,
+    values: &["none", "prevent-force-deletion", "prevent-all-deletion"],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -1220,7 +1537,11 @@ pub static DESCRIBE_AUTO_SCALING_INSTANCES_TYPE: Schema = Schema {
             "InstanceIds",
             "InstanceIds",
             "</InstanceIds>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN19),
+            }),
         ),
         member("MaxRecords", "MaxRecords", "</MaxRecords>", Type::Integer),
         member("NextToken", "NextToken", "</NextToken>", Type::String),
@@ -1248,7 +1569,12 @@ pub static DESCRIBE_SCALING_ACTIVITIES_TYPE: Schema = Schema {
             "</ActivityIds>",
             Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
         ),
-        member("AutoScalingGroupName", "AutoScalingGroupName", "</AutoScalingGroupName>", Type::String),
+        member(
+            "AutoScalingGroupName",
+            "AutoScalingGroupName",
+            "</AutoScalingGroupName>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        ),
         member("IncludeDeletedGroups", "IncludeDeletedGroups", "</IncludeDeletedGroups>", Type::Boolean),
         member("MaxRecords", "MaxRecords", "</MaxRecords>", Type::Integer),
         member("NextToken", "NextToken", "</NextToken>", Type::String),
@@ -1297,7 +1623,11 @@ pub static DESCRIBE_TERMINATION_POLICY_TYPES_ANSWER: Schema = Schema {
         "TerminationPolicyTypes",
         "TerminationPolicyTypes",
         "</TerminationPolicyTypes>",
-        Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+        Type::List(&List {
+            item: "</member>",
+            flattened: false,
+            element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN1600),
+        }),
     )],
 };
 
@@ -1334,10 +1664,19 @@ pub static DETACH_INSTANCES_QUERY: Schema = Schema {
             "InstanceIds",
             "InstanceIds",
             "</InstanceIds>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN19),
+            }),
         ),
-        member("AutoScalingGroupName", "AutoScalingGroupName", "</AutoScalingGroupName>", Type::String)
-            .required(),
+        member(
+            "AutoScalingGroupName",
+            "AutoScalingGroupName",
+            "</AutoScalingGroupName>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        )
+        .required(),
         member(
             "ShouldDecrementDesiredCapacity",
             "ShouldDecrementDesiredCapacity",
@@ -1364,13 +1703,28 @@ structure!(Ebs, EBS, [0 snapshot_id, 1 volume_size, 2 volume_type, 3 delete_on_t
 pub static EBS: Schema = Schema {
     name: "Ebs",
     members: &[
-        member("SnapshotId", "SnapshotId", "</SnapshotId>", Type::String),
-        member("VolumeSize", "VolumeSize", "</VolumeSize>", Type::Integer),
-        member("VolumeType", "VolumeType", "</VolumeType>", Type::String),
+        member("SnapshotId", "SnapshotId", "</SnapshotId>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN255)),
+        member(
+            "VolumeSize",
+            "VolumeSize",
+            "</VolumeSize>",
+            Type::Limited(&LIMITS_BLOCK_DEVICE_EBS_VOLUME_SIZE),
+        ),
+        member(
+            "VolumeType",
+            "VolumeType",
+            "</VolumeType>",
+            Type::Limited(&LIMITS_BLOCK_DEVICE_EBS_VOLUME_TYPE),
+        ),
         member("DeleteOnTermination", "DeleteOnTermination", "</DeleteOnTermination>", Type::Boolean),
-        member("Iops", "Iops", "</Iops>", Type::Integer),
+        member("Iops", "Iops", "</Iops>", Type::Limited(&LIMITS_BLOCK_DEVICE_EBS_IOPS)),
         member("Encrypted", "Encrypted", "</Encrypted>", Type::Boolean),
-        member("Throughput", "Throughput", "</Throughput>", Type::Integer),
+        member(
+            "Throughput",
+            "Throughput",
+            "</Throughput>",
+            Type::Limited(&LIMITS_BLOCK_DEVICE_EBS_THROUGHPUT),
+        ),
     ],
 };
 
@@ -1385,10 +1739,13 @@ structure!(EnabledMetric, ENABLED_METRIC, [0 metric, 1 granularity, ]);
 pub static ENABLED_METRIC: Schema = Schema {
     name: "EnabledMetric",
     members: &[
-        member("Metric", "Metric", "</Metric>", Type::String),
-        member("Granularity", "Granularity", "</Granularity>", Type::String),
+        member("Metric", "Metric", "</Metric>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN255)),
+        member("Granularity", "Granularity", "</Granularity>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN255)),
     ],
 };
+
+static LIMITS_EXCLUDED_INSTANCE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(30) };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct Filter {
@@ -1411,6 +1768,11 @@ pub static FILTER: Schema = Schema {
     ],
 };
 
+static LIMITS_IMAGE_ID: Limits = Limits { kind: Type::String, values: &[], min: Some(5), max: Some(21) };
+
+static LIMITS_IMPAIRED_ZONE_HEALTH_CHECK_BEHAVIOR: Limits =
+    Limits { kind: Type::String, values: &["ReplaceUnhealthy", "IgnoreUnhealthy"], min: None, max: None };
+
 #[derive(Clone, Default, PartialEq)]
 pub struct Instance {
     pub instance_id: Option<String>,
@@ -1431,17 +1793,46 @@ structure!(Instance, INSTANCE, [0 instance_id, 1 instance_type, 2 availability_z
 pub static INSTANCE: Schema = Schema {
     name: "Instance",
     members: &[
-        member("InstanceId", "InstanceId", "</InstanceId>", Type::String).required(),
-        member("InstanceType", "InstanceType", "</InstanceType>", Type::String),
-        member("AvailabilityZone", "AvailabilityZone", "</AvailabilityZone>", Type::String).required(),
-        member("AvailabilityZoneId", "AvailabilityZoneId", "</AvailabilityZoneId>", Type::String),
-        member("LifecycleState", "LifecycleState", "</LifecycleState>", Type::String).required(),
-        member("HealthStatus", "HealthStatus", "</HealthStatus>", Type::String).required(),
+        member("InstanceId", "InstanceId", "</InstanceId>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN19))
+            .required(),
+        member(
+            "InstanceType",
+            "InstanceType",
+            "</InstanceType>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        ),
+        member(
+            "AvailabilityZone",
+            "AvailabilityZone",
+            "</AvailabilityZone>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        )
+        .required(),
+        member(
+            "AvailabilityZoneId",
+            "AvailabilityZoneId",
+            "</AvailabilityZoneId>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        ),
+        member(
+            "LifecycleState",
+            "LifecycleState",
+            "</LifecycleState>",
+            Type::Limited(&LIMITS_LIFECYCLE_STATE),
+        )
+        .required(),
+        member(
+            "HealthStatus",
+            "HealthStatus",
+            "</HealthStatus>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN32),
+        )
+        .required(),
         member(
             "LaunchConfigurationName",
             "LaunchConfigurationName",
             "</LaunchConfigurationName>",
-            Type::String,
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
         ),
         member(
             "LaunchTemplate",
@@ -1449,12 +1840,20 @@ pub static INSTANCE: Schema = Schema {
             "</LaunchTemplate>",
             Type::Structure(&LAUNCH_TEMPLATE_SPECIFICATION),
         ),
-        member("ImageId", "ImageId", "</ImageId>", Type::String),
+        member("ImageId", "ImageId", "</ImageId>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN255)),
         member("ProtectedFromScaleIn", "ProtectedFromScaleIn", "</ProtectedFromScaleIn>", Type::Boolean)
             .required(),
-        member("WeightedCapacity", "WeightedCapacity", "</WeightedCapacity>", Type::String),
+        member(
+            "WeightedCapacity",
+            "WeightedCapacity",
+            "</WeightedCapacity>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN32),
+        ),
     ],
 };
+
+static LIMITS_INSTANCE_GENERATION: Limits =
+    Limits { kind: Type::String, values: &["current", "previous"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct InstanceLifecyclePolicy {
@@ -1484,10 +1883,29 @@ structure!(InstanceMaintenancePolicy, INSTANCE_MAINTENANCE_POLICY, [0 min_health
 pub static INSTANCE_MAINTENANCE_POLICY: Schema = Schema {
     name: "InstanceMaintenancePolicy",
     members: &[
-        member("MinHealthyPercentage", "MinHealthyPercentage", "</MinHealthyPercentage>", Type::Integer),
-        member("MaxHealthyPercentage", "MaxHealthyPercentage", "</MaxHealthyPercentage>", Type::Integer),
+        member(
+            "MinHealthyPercentage",
+            "MinHealthyPercentage",
+            "</MinHealthyPercentage>",
+            Type::Limited(&LIMITS_INT_PERCENT_RESETTABLE),
+        ),
+        member(
+            "MaxHealthyPercentage",
+            "MaxHealthyPercentage",
+            "</MaxHealthyPercentage>",
+            Type::Limited(&LIMITS_INT_PERCENT100_TO200_RESETTABLE),
+        ),
     ],
 };
+
+static LIMITS_INSTANCE_METADATA_ENDPOINT_STATE: Limits =
+    Limits { kind: Type::String, values: &["disabled", "enabled"], min: None, max: None };
+
+static LIMITS_INSTANCE_METADATA_HTTP_PUT_RESPONSE_HOP_LIMIT: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(1), max: Some(64) };
+
+static LIMITS_INSTANCE_METADATA_HTTP_TOKENS_STATE: Limits =
+    Limits { kind: Type::String, values: &["optional", "required"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct InstanceMetadataOptions {
@@ -1501,14 +1919,24 @@ structure!(InstanceMetadataOptions, INSTANCE_METADATA_OPTIONS, [0 http_tokens, 1
 pub static INSTANCE_METADATA_OPTIONS: Schema = Schema {
     name: "InstanceMetadataOptions",
     members: &[
-        member("HttpTokens", "HttpTokens", "</HttpTokens>", Type::String),
+        member(
+            "HttpTokens",
+            "HttpTokens",
+            "</HttpTokens>",
+            Type::Limited(&LIMITS_INSTANCE_METADATA_HTTP_TOKENS_STATE),
+        ),
         member(
             "HttpPutResponseHopLimit",
             "HttpPutResponseHopLimit",
             "</HttpPutResponseHopLimit>",
-            Type::Integer,
+            Type::Limited(&LIMITS_INSTANCE_METADATA_HTTP_PUT_RESPONSE_HOP_LIMIT),
         ),
-        member("HttpEndpoint", "HttpEndpoint", "</HttpEndpoint>", Type::String),
+        member(
+            "HttpEndpoint",
+            "HttpEndpoint",
+            "</HttpEndpoint>",
+            Type::Limited(&LIMITS_INSTANCE_METADATA_ENDPOINT_STATE),
+        ),
     ],
 };
 
@@ -1564,7 +1992,11 @@ pub static INSTANCE_REQUIREMENTS: Schema = Schema {
             "CpuManufacturers",
             "CpuManufacturers",
             "</CpuManufacturers>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_CPU_MANUFACTURER),
+            }),
         ),
         member(
             "MemoryGiBPerVCpu",
@@ -1576,34 +2008,47 @@ pub static INSTANCE_REQUIREMENTS: Schema = Schema {
             "ExcludedInstanceTypes",
             "ExcludedInstanceTypes",
             "</ExcludedInstanceTypes>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_EXCLUDED_INSTANCE),
+            }),
         ),
         member(
             "InstanceGenerations",
             "InstanceGenerations",
             "</InstanceGenerations>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_INSTANCE_GENERATION),
+            }),
         ),
         member(
             "SpotMaxPricePercentageOverLowestPrice",
             "SpotMaxPricePercentageOverLowestPrice",
             "</SpotMaxPricePercentageOverLowestPrice>",
-            Type::Integer,
+            Type::Limited(&LIMITS_NULLABLE_POSITIVE_INTEGER),
         ),
         member(
             "MaxSpotPriceAsPercentageOfOptimalOnDemandPrice",
             "MaxSpotPriceAsPercentageOfOptimalOnDemandPrice",
             "</MaxSpotPriceAsPercentageOfOptimalOnDemandPrice>",
-            Type::Integer,
+            Type::Limited(&LIMITS_NULLABLE_POSITIVE_INTEGER),
         ),
         member(
             "OnDemandMaxPricePercentageOverLowestPrice",
             "OnDemandMaxPricePercentageOverLowestPrice",
             "</OnDemandMaxPricePercentageOverLowestPrice>",
-            Type::Integer,
+            Type::Limited(&LIMITS_NULLABLE_POSITIVE_INTEGER),
         ),
-        member("BareMetal", "BareMetal", "</BareMetal>", Type::String),
-        member("BurstablePerformance", "BurstablePerformance", "</BurstablePerformance>", Type::String),
+        member("BareMetal", "BareMetal", "</BareMetal>", Type::Limited(&LIMITS_BARE_METAL)),
+        member(
+            "BurstablePerformance",
+            "BurstablePerformance",
+            "</BurstablePerformance>",
+            Type::Limited(&LIMITS_BURSTABLE_PERFORMANCE),
+        ),
         member(
             "RequireHibernateSupport",
             "RequireHibernateSupport",
@@ -1616,12 +2061,16 @@ pub static INSTANCE_REQUIREMENTS: Schema = Schema {
             "</NetworkInterfaceCount>",
             Type::Structure(&NETWORK_INTERFACE_COUNT_REQUEST),
         ),
-        member("LocalStorage", "LocalStorage", "</LocalStorage>", Type::String),
+        member("LocalStorage", "LocalStorage", "</LocalStorage>", Type::Limited(&LIMITS_LOCAL_STORAGE)),
         member(
             "LocalStorageTypes",
             "LocalStorageTypes",
             "</LocalStorageTypes>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_LOCAL_STORAGE_TYPE),
+            }),
         ),
         member(
             "TotalLocalStorageGB",
@@ -1639,7 +2088,11 @@ pub static INSTANCE_REQUIREMENTS: Schema = Schema {
             "AcceleratorTypes",
             "AcceleratorTypes",
             "</AcceleratorTypes>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_ACCELERATOR_TYPE),
+            }),
         ),
         member(
             "AcceleratorCount",
@@ -1651,13 +2104,21 @@ pub static INSTANCE_REQUIREMENTS: Schema = Schema {
             "AcceleratorManufacturers",
             "AcceleratorManufacturers",
             "</AcceleratorManufacturers>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_ACCELERATOR_MANUFACTURER),
+            }),
         ),
         member(
             "AcceleratorNames",
             "AcceleratorNames",
             "</AcceleratorNames>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_ACCELERATOR_NAME),
+            }),
         ),
         member(
             "AcceleratorTotalMemoryMiB",
@@ -1675,7 +2136,11 @@ pub static INSTANCE_REQUIREMENTS: Schema = Schema {
             "AllowedInstanceTypes",
             "AllowedInstanceTypes",
             "</AllowedInstanceTypes>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_ALLOWED_INSTANCE_TYPE),
+            }),
         ),
         member(
             "BaselinePerformanceFactors",
@@ -1728,9 +2193,20 @@ pub static INSTANCES_DISTRIBUTION: Schema = Schema {
         ),
         member("SpotAllocationStrategy", "SpotAllocationStrategy", "</SpotAllocationStrategy>", Type::String),
         member("SpotInstancePools", "SpotInstancePools", "</SpotInstancePools>", Type::Integer),
-        member("SpotMaxPrice", "SpotMaxPrice", "</SpotMaxPrice>", Type::String),
+        member(
+            "SpotMaxPrice",
+            "SpotMaxPrice",
+            "</SpotMaxPrice>",
+            Type::Limited(&LIMITS_MIXED_INSTANCE_SPOT_PRICE),
+        ),
     ],
 };
+
+static LIMITS_INT_PERCENT100_TO200_RESETTABLE: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(-1), max: Some(200) };
+
+static LIMITS_INT_PERCENT_RESETTABLE: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(-1), max: Some(100) };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct LaunchConfiguration {
@@ -1765,29 +2241,49 @@ pub static LAUNCH_CONFIGURATION: Schema = Schema {
             "LaunchConfigurationName",
             "LaunchConfigurationName",
             "</LaunchConfigurationName>",
-            Type::String,
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
         )
         .required(),
-        member("LaunchConfigurationARN", "LaunchConfigurationARN", "</LaunchConfigurationARN>", Type::String),
-        member("ImageId", "ImageId", "</ImageId>", Type::String).required(),
-        member("KeyName", "KeyName", "</KeyName>", Type::String),
+        member(
+            "LaunchConfigurationARN",
+            "LaunchConfigurationARN",
+            "</LaunchConfigurationARN>",
+            Type::Limited(&LIMITS_RESOURCE_NAME),
+        ),
+        member("ImageId", "ImageId", "</ImageId>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN255)).required(),
+        member("KeyName", "KeyName", "</KeyName>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN255)),
         member(
             "SecurityGroups",
             "SecurityGroups",
             "</SecurityGroups>",
             Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
         ),
-        member("ClassicLinkVPCId", "ClassicLinkVPCId", "</ClassicLinkVPCId>", Type::String),
+        member(
+            "ClassicLinkVPCId",
+            "ClassicLinkVPCId",
+            "</ClassicLinkVPCId>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        ),
         member(
             "ClassicLinkVPCSecurityGroups",
             "ClassicLinkVPCSecurityGroups",
             "</ClassicLinkVPCSecurityGroups>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+            }),
         ),
-        member("UserData", "UserData", "</UserData>", Type::String),
-        member("InstanceType", "InstanceType", "</InstanceType>", Type::String).required(),
-        member("KernelId", "KernelId", "</KernelId>", Type::String),
-        member("RamdiskId", "RamdiskId", "</RamdiskId>", Type::String),
+        member("UserData", "UserData", "</UserData>", Type::Limited(&LIMITS_XML_STRING_USER_DATA)),
+        member(
+            "InstanceType",
+            "InstanceType",
+            "</InstanceType>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        )
+        .required(),
+        member("KernelId", "KernelId", "</KernelId>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN255)),
+        member("RamdiskId", "RamdiskId", "</RamdiskId>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN255)),
         member(
             "BlockDeviceMappings",
             "BlockDeviceMappings",
@@ -1804,8 +2300,13 @@ pub static LAUNCH_CONFIGURATION: Schema = Schema {
             "</InstanceMonitoring>",
             Type::Structure(&INSTANCE_MONITORING),
         ),
-        member("SpotPrice", "SpotPrice", "</SpotPrice>", Type::String),
-        member("IamInstanceProfile", "IamInstanceProfile", "</IamInstanceProfile>", Type::String),
+        member("SpotPrice", "SpotPrice", "</SpotPrice>", Type::Limited(&LIMITS_SPOT_PRICE)),
+        member(
+            "IamInstanceProfile",
+            "IamInstanceProfile",
+            "</IamInstanceProfile>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN1600),
+        ),
         member("CreatedTime", "CreatedTime", "</CreatedTime>", Type::Timestamp).required(),
         member("EbsOptimized", "EbsOptimized", "</EbsOptimized>", Type::Boolean),
         member(
@@ -1814,7 +2315,12 @@ pub static LAUNCH_CONFIGURATION: Schema = Schema {
             "</AssociatePublicIpAddress>",
             Type::Boolean,
         ),
-        member("PlacementTenancy", "PlacementTenancy", "</PlacementTenancy>", Type::String),
+        member(
+            "PlacementTenancy",
+            "PlacementTenancy",
+            "</PlacementTenancy>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN64),
+        ),
         member(
             "MetadataOptions",
             "MetadataOptions",
@@ -1837,7 +2343,7 @@ pub static LAUNCH_CONFIGURATION_NAME_TYPE: Schema = Schema {
         "LaunchConfigurationName",
         "LaunchConfigurationName",
         "</LaunchConfigurationName>",
-        Type::String,
+        Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
     )
     .required()],
 };
@@ -1858,7 +2364,11 @@ pub static LAUNCH_CONFIGURATION_NAMES_TYPE: Schema = Schema {
             "LaunchConfigurationNames",
             "LaunchConfigurationNames",
             "</LaunchConfigurationNames>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+            }),
         ),
         member("NextToken", "NextToken", "</NextToken>", Type::String),
         member("MaxRecords", "MaxRecords", "</MaxRecords>", Type::Integer),
@@ -1921,6 +2431,9 @@ pub static LAUNCH_TEMPLATE: Schema = Schema {
     ],
 };
 
+static LIMITS_LAUNCH_TEMPLATE_NAME: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(3), max: Some(128) };
+
 #[derive(Clone, Default, PartialEq)]
 pub struct LaunchTemplateOverrides {
     pub instance_type: Option<String>,
@@ -1935,8 +2448,18 @@ structure!(LaunchTemplateOverrides, LAUNCH_TEMPLATE_OVERRIDES, [0 instance_type,
 pub static LAUNCH_TEMPLATE_OVERRIDES: Schema = Schema {
     name: "LaunchTemplateOverrides",
     members: &[
-        member("InstanceType", "InstanceType", "</InstanceType>", Type::String),
-        member("WeightedCapacity", "WeightedCapacity", "</WeightedCapacity>", Type::String),
+        member(
+            "InstanceType",
+            "InstanceType",
+            "</InstanceType>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        ),
+        member(
+            "WeightedCapacity",
+            "WeightedCapacity",
+            "</WeightedCapacity>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN32),
+        ),
         member(
             "LaunchTemplateSpecification",
             "LaunchTemplateSpecification",
@@ -1949,7 +2472,7 @@ pub static LAUNCH_TEMPLATE_OVERRIDES: Schema = Schema {
             "</InstanceRequirements>",
             Type::Structure(&INSTANCE_REQUIREMENTS),
         ),
-        member("ImageId", "ImageId", "</ImageId>", Type::String),
+        member("ImageId", "ImageId", "</ImageId>", Type::Limited(&LIMITS_IMAGE_ID)),
     ],
 };
 
@@ -1965,9 +2488,19 @@ structure!(LaunchTemplateSpecification, LAUNCH_TEMPLATE_SPECIFICATION, [0 launch
 pub static LAUNCH_TEMPLATE_SPECIFICATION: Schema = Schema {
     name: "LaunchTemplateSpecification",
     members: &[
-        member("LaunchTemplateId", "LaunchTemplateId", "</LaunchTemplateId>", Type::String),
-        member("LaunchTemplateName", "LaunchTemplateName", "</LaunchTemplateName>", Type::String),
-        member("Version", "Version", "</Version>", Type::String),
+        member(
+            "LaunchTemplateId",
+            "LaunchTemplateId",
+            "</LaunchTemplateId>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        ),
+        member(
+            "LaunchTemplateName",
+            "LaunchTemplateName",
+            "</LaunchTemplateName>",
+            Type::Limited(&LIMITS_LAUNCH_TEMPLATE_NAME),
+        ),
+        member("Version", "Version", "</Version>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN255)),
     ],
 };
 
@@ -1987,16 +2520,79 @@ structure!(LifecycleHookSpecification, LIFECYCLE_HOOK_SPECIFICATION, [0 lifecycl
 pub static LIFECYCLE_HOOK_SPECIFICATION: Schema = Schema {
     name: "LifecycleHookSpecification",
     members: &[
-        member("LifecycleHookName", "LifecycleHookName", "</LifecycleHookName>", Type::String).required(),
+        member(
+            "LifecycleHookName",
+            "LifecycleHookName",
+            "</LifecycleHookName>",
+            Type::Limited(&LIMITS_ASCII_STRING_MAX_LEN255),
+        )
+        .required(),
         member("LifecycleTransition", "LifecycleTransition", "</LifecycleTransition>", Type::String)
             .required(),
-        member("NotificationMetadata", "NotificationMetadata", "</NotificationMetadata>", Type::String),
+        member(
+            "NotificationMetadata",
+            "NotificationMetadata",
+            "</NotificationMetadata>",
+            Type::Limited(&LIMITS_ANY_PRINTABLE_ASCII_STRING_MAX_LEN4000),
+        ),
         member("HeartbeatTimeout", "HeartbeatTimeout", "</HeartbeatTimeout>", Type::Integer),
         member("DefaultResult", "DefaultResult", "</DefaultResult>", Type::String),
-        member("NotificationTargetARN", "NotificationTargetARN", "</NotificationTargetARN>", Type::String),
-        member("RoleARN", "RoleARN", "</RoleARN>", Type::String),
+        member(
+            "NotificationTargetARN",
+            "NotificationTargetARN",
+            "</NotificationTargetARN>",
+            Type::Limited(&LIMITS_NOTIFICATION_TARGET_RESOURCE_NAME),
+        ),
+        member("RoleARN", "RoleARN", "</RoleARN>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN255)),
     ],
 };
+
+static LIMITS_LIFECYCLE_STATE: Limits = Limits {
+    kind: Type::String,
+    values: &[
+        "Pending",
+        "Pending:Wait",
+        "Pending:Proceed",
+        "Quarantined",
+        "InService",
+        "Terminating",
+        "Terminating:Wait",
+        "Terminating:Proceed",
+        "Terminating:Retained",
+        "Terminated",
+        "Detaching",
+        "Detached",
+        "EnteringStandby",
+        "Standby",
+        "ReplacingRootVolume",
+        "ReplacingRootVolume:Wait",
+        "ReplacingRootVolume:Proceed",
+        "RootVolumeReplaced",
+        "Warmed:Pending",
+        "Warmed:Pending:Wait",
+        "Warmed:Pending:Proceed",
+        "Warmed:Pending:Retained",
+        "Warmed:Terminating",
+        "Warmed:Terminating:Wait",
+        "Warmed:Terminating:Proceed",
+        "Warmed:Terminating:Retained",
+        "Warmed:Terminated",
+        "Warmed:Stopped",
+        "Warmed:Running",
+        "Warmed:Hibernated",
+    ],
+    min: None,
+    max: None,
+};
+
+static LIMITS_LOCAL_STORAGE: Limits =
+    Limits { kind: Type::String, values: &["included", "excluded", "required"], min: None, max: None };
+
+static LIMITS_LOCAL_STORAGE_TYPE: Limits =
+    Limits { kind: Type::String, values: &["hdd", "ssd"], min: None, max: None };
+
+static LIMITS_MAX_GROUP_PREPARED_CAPACITY: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(-1), max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct MemoryGiBPerVCpuRequest {
@@ -2022,10 +2618,13 @@ structure!(MemoryMiBRequest, MEMORY_MI_B_REQUEST, [0 min, 1 max, ]);
 pub static MEMORY_MI_B_REQUEST: Schema = Schema {
     name: "MemoryMiBRequest",
     members: &[
-        member("Min", "Min", "</Min>", Type::Integer).required(),
-        member("Max", "Max", "</Max>", Type::Integer),
+        member("Min", "Min", "</Min>", Type::Limited(&LIMITS_NULLABLE_POSITIVE_INTEGER)).required(),
+        member("Max", "Max", "</Max>", Type::Limited(&LIMITS_NULLABLE_POSITIVE_INTEGER)),
     ],
 };
+
+static LIMITS_MIXED_INSTANCE_SPOT_PRICE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(0), max: Some(255) };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct MixedInstancesPolicy {
@@ -2071,8 +2670,17 @@ structure!(NetworkInterfaceCountRequest, NETWORK_INTERFACE_COUNT_REQUEST, [0 min
 
 pub static NETWORK_INTERFACE_COUNT_REQUEST: Schema = Schema {
     name: "NetworkInterfaceCountRequest",
-    members: &[member("Min", "Min", "</Min>", Type::Integer), member("Max", "Max", "</Max>", Type::Integer)],
+    members: &[
+        member("Min", "Min", "</Min>", Type::Limited(&LIMITS_NULLABLE_POSITIVE_INTEGER)),
+        member("Max", "Max", "</Max>", Type::Limited(&LIMITS_NULLABLE_POSITIVE_INTEGER)),
+    ],
 };
+
+static LIMITS_NOTIFICATION_TARGET_RESOURCE_NAME: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(0), max: Some(255) };
+
+static LIMITS_NULLABLE_POSITIVE_INTEGER: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(0), max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct PerformanceFactorReferenceRequest {
@@ -2095,7 +2703,13 @@ structure!(ProcessType, PROCESS_TYPE, [0 process_name, ]);
 
 pub static PROCESS_TYPE: Schema = Schema {
     name: "ProcessType",
-    members: &[member("ProcessName", "ProcessName", "</ProcessName>", Type::String).required()],
+    members: &[member(
+        "ProcessName",
+        "ProcessName",
+        "</ProcessName>",
+        Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+    )
+    .required()],
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -2115,6 +2729,12 @@ pub static PROCESSES_TYPE: Schema = Schema {
     )],
 };
 
+static LIMITS_RESOURCE_NAME: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(1600) };
+
+static LIMITS_RETENTION_ACTION: Limits =
+    Limits { kind: Type::String, values: &["retain", "terminate"], min: None, max: None };
+
 #[derive(Clone, Default, PartialEq)]
 pub struct RetentionTriggers {
     pub terminate_hook_abandon: Option<String>,
@@ -2128,8 +2748,32 @@ pub static RETENTION_TRIGGERS: Schema = Schema {
         "TerminateHookAbandon",
         "TerminateHookAbandon",
         "</TerminateHookAbandon>",
-        Type::String,
+        Type::Limited(&LIMITS_RETENTION_ACTION),
     )],
+};
+
+static LIMITS_SCALING_ACTIVITY_STATUS_CODE: Limits = Limits {
+    kind: Type::String,
+    values: &[
+        "PendingSpotBidPlacement",
+        "WaitingForSpotInstanceRequestId",
+        "WaitingForSpotInstanceId",
+        "WaitingForInstanceId",
+        "PreInService",
+        "InProgress",
+        "WaitingForELBConnectionDraining",
+        "MidLifecycleAction",
+        "WaitingForInstanceWarmup",
+        "Successful",
+        "Failed",
+        "Cancelled",
+        "WaitingForConnectionDraining",
+        "WaitingForInPlaceUpdateToStart",
+        "WaitingForInPlaceUpdateToFinalize",
+        "InPlaceUpdateInProgress",
+    ],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -2143,13 +2787,22 @@ structure!(ScalingProcessQuery, SCALING_PROCESS_QUERY, [0 auto_scaling_group_nam
 pub static SCALING_PROCESS_QUERY: Schema = Schema {
     name: "ScalingProcessQuery",
     members: &[
-        member("AutoScalingGroupName", "AutoScalingGroupName", "</AutoScalingGroupName>", Type::String)
-            .required(),
+        member(
+            "AutoScalingGroupName",
+            "AutoScalingGroupName",
+            "</AutoScalingGroupName>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        )
+        .required(),
         member(
             "ScalingProcesses",
             "ScalingProcesses",
             "</ScalingProcesses>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+            }),
         ),
     ],
 };
@@ -2166,8 +2819,13 @@ structure!(SetDesiredCapacityType, SET_DESIRED_CAPACITY_TYPE, [0 auto_scaling_gr
 pub static SET_DESIRED_CAPACITY_TYPE: Schema = Schema {
     name: "SetDesiredCapacityType",
     members: &[
-        member("AutoScalingGroupName", "AutoScalingGroupName", "</AutoScalingGroupName>", Type::String)
-            .required(),
+        member(
+            "AutoScalingGroupName",
+            "AutoScalingGroupName",
+            "</AutoScalingGroupName>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        )
+        .required(),
         member("DesiredCapacity", "DesiredCapacity", "</DesiredCapacity>", Type::Integer).required(),
         member("HonorCooldown", "HonorCooldown", "</HonorCooldown>", Type::Boolean),
     ],
@@ -2185,8 +2843,15 @@ structure!(SetInstanceHealthQuery, SET_INSTANCE_HEALTH_QUERY, [0 instance_id, 1 
 pub static SET_INSTANCE_HEALTH_QUERY: Schema = Schema {
     name: "SetInstanceHealthQuery",
     members: &[
-        member("InstanceId", "InstanceId", "</InstanceId>", Type::String).required(),
-        member("HealthStatus", "HealthStatus", "</HealthStatus>", Type::String).required(),
+        member("InstanceId", "InstanceId", "</InstanceId>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN19))
+            .required(),
+        member(
+            "HealthStatus",
+            "HealthStatus",
+            "</HealthStatus>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN32),
+        )
+        .required(),
         member(
             "ShouldRespectGracePeriod",
             "ShouldRespectGracePeriod",
@@ -2195,6 +2860,8 @@ pub static SET_INSTANCE_HEALTH_QUERY: Schema = Schema {
         ),
     ],
 };
+
+static LIMITS_SPOT_PRICE: Limits = Limits { kind: Type::String, values: &[], min: Some(1), max: Some(255) };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct SuspendedProcess {
@@ -2207,8 +2874,13 @@ structure!(SuspendedProcess, SUSPENDED_PROCESS, [0 process_name, 1 suspension_re
 pub static SUSPENDED_PROCESS: Schema = Schema {
     name: "SuspendedProcess",
     members: &[
-        member("ProcessName", "ProcessName", "</ProcessName>", Type::String),
-        member("SuspensionReason", "SuspensionReason", "</SuspensionReason>", Type::String),
+        member("ProcessName", "ProcessName", "</ProcessName>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN255)),
+        member(
+            "SuspensionReason",
+            "SuspensionReason",
+            "</SuspensionReason>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        ),
     ],
 };
 
@@ -2228,8 +2900,8 @@ pub static TAG: Schema = Schema {
     members: &[
         member("ResourceId", "ResourceId", "</ResourceId>", Type::String),
         member("ResourceType", "ResourceType", "</ResourceType>", Type::String),
-        member("Key", "Key", "</Key>", Type::String).required(),
-        member("Value", "Value", "</Value>", Type::String),
+        member("Key", "Key", "</Key>", Type::Limited(&LIMITS_TAG_KEY)).required(),
+        member("Value", "Value", "</Value>", Type::Limited(&LIMITS_TAG_VALUE)),
         member("PropagateAtLaunch", "PropagateAtLaunch", "</PropagateAtLaunch>", Type::Boolean),
     ],
 };
@@ -2250,11 +2922,15 @@ pub static TAG_DESCRIPTION: Schema = Schema {
     members: &[
         member("ResourceId", "ResourceId", "</ResourceId>", Type::String),
         member("ResourceType", "ResourceType", "</ResourceType>", Type::String),
-        member("Key", "Key", "</Key>", Type::String),
-        member("Value", "Value", "</Value>", Type::String),
+        member("Key", "Key", "</Key>", Type::Limited(&LIMITS_TAG_KEY)),
+        member("Value", "Value", "</Value>", Type::Limited(&LIMITS_TAG_VALUE)),
         member("PropagateAtLaunch", "PropagateAtLaunch", "</PropagateAtLaunch>", Type::Boolean),
     ],
 };
+
+static LIMITS_TAG_KEY: Limits = Limits { kind: Type::String, values: &[], min: Some(1), max: Some(128) };
+
+static LIMITS_TAG_VALUE: Limits = Limits { kind: Type::String, values: &[], min: Some(0), max: Some(256) };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct TagsType {
@@ -2292,7 +2968,8 @@ structure!(TerminateInstanceInAutoScalingGroupType, TERMINATE_INSTANCE_IN_AUTO_S
 pub static TERMINATE_INSTANCE_IN_AUTO_SCALING_GROUP_TYPE: Schema = Schema {
     name: "TerminateInstanceInAutoScalingGroupType",
     members: &[
-        member("InstanceId", "InstanceId", "</InstanceId>", Type::String).required(),
+        member("InstanceId", "InstanceId", "</InstanceId>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN19))
+            .required(),
         member(
             "ShouldDecrementDesiredCapacity",
             "ShouldDecrementDesiredCapacity",
@@ -2327,8 +3004,9 @@ structure!(TrafficSourceIdentifier, TRAFFIC_SOURCE_IDENTIFIER, [0 identifier, 1 
 pub static TRAFFIC_SOURCE_IDENTIFIER: Schema = Schema {
     name: "TrafficSourceIdentifier",
     members: &[
-        member("Identifier", "Identifier", "</Identifier>", Type::String).required(),
-        member("Type", "Type", "</Type>", Type::String),
+        member("Identifier", "Identifier", "</Identifier>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN511))
+            .required(),
+        member("Type", "Type", "</Type>", Type::Limited(&LIMITS_XML_STRING_MAX_LEN511)),
     ],
 };
 
@@ -2370,13 +3048,18 @@ structure!(UpdateAutoScalingGroupType, UPDATE_AUTO_SCALING_GROUP_TYPE, [0 auto_s
 pub static UPDATE_AUTO_SCALING_GROUP_TYPE: Schema = Schema {
     name: "UpdateAutoScalingGroupType",
     members: &[
-        member("AutoScalingGroupName", "AutoScalingGroupName", "</AutoScalingGroupName>", Type::String)
-            .required(),
+        member(
+            "AutoScalingGroupName",
+            "AutoScalingGroupName",
+            "</AutoScalingGroupName>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        )
+        .required(),
         member(
             "LaunchConfigurationName",
             "LaunchConfigurationName",
             "</LaunchConfigurationName>",
-            Type::String,
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
         ),
         member(
             "LaunchTemplate",
@@ -2398,28 +3081,55 @@ pub static UPDATE_AUTO_SCALING_GROUP_TYPE: Schema = Schema {
             "AvailabilityZones",
             "AvailabilityZones",
             "</AvailabilityZones>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+            }),
         ),
         member(
             "AvailabilityZoneIds",
             "AvailabilityZoneIds",
             "</AvailabilityZoneIds>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+            }),
         ),
-        member("HealthCheckType", "HealthCheckType", "</HealthCheckType>", Type::String),
+        member(
+            "HealthCheckType",
+            "HealthCheckType",
+            "</HealthCheckType>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN32),
+        ),
         member(
             "HealthCheckGracePeriod",
             "HealthCheckGracePeriod",
             "</HealthCheckGracePeriod>",
             Type::Integer,
         ),
-        member("PlacementGroup", "PlacementGroup", "</PlacementGroup>", Type::String),
-        member("VPCZoneIdentifier", "VPCZoneIdentifier", "</VPCZoneIdentifier>", Type::String),
+        member(
+            "PlacementGroup",
+            "PlacementGroup",
+            "</PlacementGroup>",
+            Type::Limited(&LIMITS_UPDATE_PLACEMENT_GROUP_PARAM),
+        ),
+        member(
+            "VPCZoneIdentifier",
+            "VPCZoneIdentifier",
+            "</VPCZoneIdentifier>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN5000),
+        ),
         member(
             "TerminationPolicies",
             "TerminationPolicies",
             "</TerminationPolicies>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_XML_STRING_MAX_LEN1600),
+            }),
         ),
         member(
             "NewInstancesProtectedFromScaleIn",
@@ -2427,11 +3137,21 @@ pub static UPDATE_AUTO_SCALING_GROUP_TYPE: Schema = Schema {
             "</NewInstancesProtectedFromScaleIn>",
             Type::Boolean,
         ),
-        member("ServiceLinkedRoleARN", "ServiceLinkedRoleARN", "</ServiceLinkedRoleARN>", Type::String),
+        member(
+            "ServiceLinkedRoleARN",
+            "ServiceLinkedRoleARN",
+            "</ServiceLinkedRoleARN>",
+            Type::Limited(&LIMITS_RESOURCE_NAME),
+        ),
         member("MaxInstanceLifetime", "MaxInstanceLifetime", "</MaxInstanceLifetime>", Type::Integer),
         member("CapacityRebalance", "CapacityRebalance", "</CapacityRebalance>", Type::Boolean),
         member("Context", "Context", "</Context>", Type::String),
-        member("DesiredCapacityType", "DesiredCapacityType", "</DesiredCapacityType>", Type::String),
+        member(
+            "DesiredCapacityType",
+            "DesiredCapacityType",
+            "</DesiredCapacityType>",
+            Type::Limited(&LIMITS_XML_STRING_MAX_LEN255),
+        ),
         member("DefaultInstanceWarmup", "DefaultInstanceWarmup", "</DefaultInstanceWarmup>", Type::Integer),
         member(
             "InstanceMaintenancePolicy",
@@ -2469,9 +3189,17 @@ pub static UPDATE_AUTO_SCALING_GROUP_TYPE: Schema = Schema {
             "</InstanceLifecyclePolicy>",
             Type::Structure(&INSTANCE_LIFECYCLE_POLICY),
         ),
-        member("DeletionProtection", "DeletionProtection", "</DeletionProtection>", Type::String),
+        member(
+            "DeletionProtection",
+            "DeletionProtection",
+            "</DeletionProtection>",
+            Type::Limited(&LIMITS_DELETION_PROTECTION),
+        ),
     ],
 };
+
+static LIMITS_UPDATE_PLACEMENT_GROUP_PARAM: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(0), max: Some(255) };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct VCpuCountRequest {
@@ -2484,8 +3212,8 @@ structure!(VCpuCountRequest, V_CPU_COUNT_REQUEST, [0 min, 1 max, ]);
 pub static V_CPU_COUNT_REQUEST: Schema = Schema {
     name: "VCpuCountRequest",
     members: &[
-        member("Min", "Min", "</Min>", Type::Integer).required(),
-        member("Max", "Max", "</Max>", Type::Integer),
+        member("Min", "Min", "</Min>", Type::Limited(&LIMITS_NULLABLE_POSITIVE_INTEGER)).required(),
+        member("Max", "Max", "</Max>", Type::Limited(&LIMITS_NULLABLE_POSITIVE_INTEGER)),
     ],
 };
 
@@ -2507,11 +3235,11 @@ pub static WARM_POOL_CONFIGURATION: Schema = Schema {
             "MaxGroupPreparedCapacity",
             "MaxGroupPreparedCapacity",
             "</MaxGroupPreparedCapacity>",
-            Type::Integer,
+            Type::Limited(&LIMITS_MAX_GROUP_PREPARED_CAPACITY),
         ),
-        member("MinSize", "MinSize", "</MinSize>", Type::Integer),
-        member("PoolState", "PoolState", "</PoolState>", Type::String),
-        member("Status", "Status", "</Status>", Type::String),
+        member("MinSize", "MinSize", "</MinSize>", Type::Limited(&LIMITS_WARM_POOL_MIN_SIZE)),
+        member("PoolState", "PoolState", "</PoolState>", Type::Limited(&LIMITS_WARM_POOL_STATE)),
+        member("Status", "Status", "</Status>", Type::Limited(&LIMITS_WARM_POOL_STATUS)),
         member(
             "InstanceReusePolicy",
             "InstanceReusePolicy",
@@ -2520,3 +3248,39 @@ pub static WARM_POOL_CONFIGURATION: Schema = Schema {
         ),
     ],
 };
+
+static LIMITS_WARM_POOL_MIN_SIZE: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(0), max: None };
+
+static LIMITS_WARM_POOL_STATE: Limits =
+    Limits { kind: Type::String, values: &["Stopped", "Running", "Hibernated"], min: None, max: None };
+
+static LIMITS_WARM_POOL_STATUS: Limits =
+    Limits { kind: Type::String, values: &["PendingDelete"], min: None, max: None };
+
+static LIMITS_XML_STRING_MAX_LEN1023: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(1023) };
+
+static LIMITS_XML_STRING_MAX_LEN1600: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(1600) };
+
+static LIMITS_XML_STRING_MAX_LEN19: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(19) };
+
+static LIMITS_XML_STRING_MAX_LEN255: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(255) };
+
+static LIMITS_XML_STRING_MAX_LEN32: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(32) };
+
+static LIMITS_XML_STRING_MAX_LEN5000: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(5000) };
+
+static LIMITS_XML_STRING_MAX_LEN511: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(511) };
+
+static LIMITS_XML_STRING_MAX_LEN64: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(64) };
+
+static LIMITS_XML_STRING_USER_DATA: Limits =
+    Limits { kind: Type::String, values: &[], min: None, max: Some(21847) };

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::dispatch::call;
-use crate::schema::{List, Map, Member, Schema, Type, member};
+use crate::schema::{Limits, List, Map, Member, Schema, Type, member};
 use crate::value::{Blob, Document};
 use crate::{Encoded, Error, ParsedRequest};
 
@@ -198,6 +198,29 @@ pub fn dispatch<C>(
     }
 }
 
+static LIMITS_AFTER_VALUE_FROM: Limits =
+    Limits { kind: Type::String, values: &["TEMPLATE"], min: None, max: None };
+
+static LIMITS_ATTRIBUTE_CHANGE_TYPE: Limits = Limits {
+    kind: Type::String,
+    values: &["Add", "Remove", "Modify", "SyncWithActual"],
+    min: None,
+    max: None,
+};
+
+static LIMITS_BEACON_STACK_OPERATION_STATUS: Limits =
+    Limits { kind: Type::String, values: &["IN_PROGRESS", "SUCCEEDED", "FAILED"], min: None, max: None };
+
+static LIMITS_BEFORE_VALUE_FROM: Limits = Limits {
+    kind: Type::String,
+    values: &["PREVIOUS_DEPLOYMENT_STATE", "ACTUAL_STATE"],
+    min: None,
+    max: None,
+};
+
+static LIMITS_CALL_AS: Limits =
+    Limits { kind: Type::String, values: &["SELF", "DELEGATED_ADMIN"], min: None, max: None };
+
 #[derive(Clone, Default, PartialEq)]
 pub struct CancelUpdateStackInput {
     pub stack_name: Option<String>,
@@ -210,8 +233,20 @@ pub static CANCEL_UPDATE_STACK_INPUT: Schema = Schema {
     name: "CancelUpdateStackInput",
     members: &[
         member("StackName", "StackName", "</StackName>", Type::String).required(),
-        member("ClientRequestToken", "ClientRequestToken", "</ClientRequestToken>", Type::String),
+        member(
+            "ClientRequestToken",
+            "ClientRequestToken",
+            "</ClientRequestToken>",
+            Type::Limited(&LIMITS_CLIENT_REQUEST_TOKEN),
+        ),
     ],
+};
+
+static LIMITS_CAPABILITY: Limits = Limits {
+    kind: Type::String,
+    values: &["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -226,10 +261,46 @@ structure!(Change, CHANGE, [0 type_, 1 hook_invocation_count, 2 resource_change,
 pub static CHANGE: Schema = Schema {
     name: "Change",
     members: &[
-        member("Type", "Type", "</Type>", Type::String),
-        member("HookInvocationCount", "HookInvocationCount", "</HookInvocationCount>", Type::Integer),
+        member("Type", "Type", "</Type>", Type::Limited(&LIMITS_CHANGE_TYPE)),
+        member(
+            "HookInvocationCount",
+            "HookInvocationCount",
+            "</HookInvocationCount>",
+            Type::Limited(&LIMITS_HOOK_INVOCATION_COUNT),
+        ),
         member("ResourceChange", "ResourceChange", "</ResourceChange>", Type::Structure(&RESOURCE_CHANGE)),
     ],
+};
+
+static LIMITS_CHANGE_ACTION: Limits = Limits {
+    kind: Type::String,
+    values: &["Add", "Modify", "Remove", "Import", "Dynamic", "SyncWithActual"],
+    min: None,
+    max: None,
+};
+
+static LIMITS_CHANGE_SET_ID: Limits = Limits { kind: Type::String, values: &[], min: Some(1), max: None };
+
+static LIMITS_CHANGE_SET_NAME: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(128) };
+
+static LIMITS_CHANGE_SET_NAME_OR_ID: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(1600) };
+
+static LIMITS_CHANGE_SET_STATUS: Limits = Limits {
+    kind: Type::String,
+    values: &[
+        "CREATE_PENDING",
+        "CREATE_IN_PROGRESS",
+        "CREATE_COMPLETE",
+        "DELETE_PENDING",
+        "DELETE_IN_PROGRESS",
+        "DELETE_COMPLETE",
+        "DELETE_FAILED",
+        "FAILED",
+    ],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -256,16 +327,31 @@ pub static CHANGE_SET_SUMMARY: Schema = Schema {
     members: &[
         member("StackId", "StackId", "</StackId>", Type::String),
         member("StackName", "StackName", "</StackName>", Type::String),
-        member("ChangeSetId", "ChangeSetId", "</ChangeSetId>", Type::String),
-        member("ChangeSetName", "ChangeSetName", "</ChangeSetName>", Type::String),
-        member("ExecutionStatus", "ExecutionStatus", "</ExecutionStatus>", Type::String),
-        member("Status", "Status", "</Status>", Type::String),
+        member("ChangeSetId", "ChangeSetId", "</ChangeSetId>", Type::Limited(&LIMITS_CHANGE_SET_ID)),
+        member("ChangeSetName", "ChangeSetName", "</ChangeSetName>", Type::Limited(&LIMITS_CHANGE_SET_NAME)),
+        member(
+            "ExecutionStatus",
+            "ExecutionStatus",
+            "</ExecutionStatus>",
+            Type::Limited(&LIMITS_EXECUTION_STATUS),
+        ),
+        member("Status", "Status", "</Status>", Type::Limited(&LIMITS_CHANGE_SET_STATUS)),
         member("StatusReason", "StatusReason", "</StatusReason>", Type::String),
         member("CreationTime", "CreationTime", "</CreationTime>", Type::Timestamp),
-        member("Description", "Description", "</Description>", Type::String),
+        member("Description", "Description", "</Description>", Type::Limited(&LIMITS_DESCRIPTION)),
         member("IncludeNestedStacks", "IncludeNestedStacks", "</IncludeNestedStacks>", Type::Boolean),
-        member("ParentChangeSetId", "ParentChangeSetId", "</ParentChangeSetId>", Type::String),
-        member("RootChangeSetId", "RootChangeSetId", "</RootChangeSetId>", Type::String),
+        member(
+            "ParentChangeSetId",
+            "ParentChangeSetId",
+            "</ParentChangeSetId>",
+            Type::Limited(&LIMITS_CHANGE_SET_ID),
+        ),
+        member(
+            "RootChangeSetId",
+            "RootChangeSetId",
+            "</RootChangeSetId>",
+            Type::Limited(&LIMITS_CHANGE_SET_ID),
+        ),
         member(
             "ImportExistingResources",
             "ImportExistingResources",
@@ -274,6 +360,31 @@ pub static CHANGE_SET_SUMMARY: Schema = Schema {
         ),
     ],
 };
+
+static LIMITS_CHANGE_SET_TYPE: Limits =
+    Limits { kind: Type::String, values: &["CREATE", "UPDATE", "IMPORT"], min: None, max: None };
+
+static LIMITS_CHANGE_SOURCE: Limits = Limits {
+    kind: Type::String,
+    values: &[
+        "ResourceReference",
+        "ParameterReference",
+        "ResourceAttribute",
+        "DirectModification",
+        "Automatic",
+        "NoModification",
+    ],
+    min: None,
+    max: None,
+};
+
+static LIMITS_CHANGE_TYPE: Limits =
+    Limits { kind: Type::String, values: &["Resource"], min: None, max: None };
+
+static LIMITS_CLIENT_REQUEST_TOKEN: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(128) };
+
+static LIMITS_CLIENT_TOKEN: Limits = Limits { kind: Type::String, values: &[], min: Some(1), max: Some(128) };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct ContinueUpdateRollbackInput {
@@ -288,15 +399,20 @@ structure!(ContinueUpdateRollbackInput, CONTINUE_UPDATE_ROLLBACK_INPUT, [0 stack
 pub static CONTINUE_UPDATE_ROLLBACK_INPUT: Schema = Schema {
     name: "ContinueUpdateRollbackInput",
     members: &[
-        member("StackName", "StackName", "</StackName>", Type::String).required(),
-        member("RoleARN", "RoleARN", "</RoleARN>", Type::String),
+        member("StackName", "StackName", "</StackName>", Type::Limited(&LIMITS_STACK_NAME_OR_ID)).required(),
+        member("RoleARN", "RoleARN", "</RoleARN>", Type::Limited(&LIMITS_ROLE_ARN)),
         member(
             "ResourcesToSkip",
             "ResourcesToSkip",
             "</ResourcesToSkip>",
             Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
         ),
-        member("ClientRequestToken", "ClientRequestToken", "</ClientRequestToken>", Type::String),
+        member(
+            "ClientRequestToken",
+            "ClientRequestToken",
+            "</ClientRequestToken>",
+            Type::Limited(&LIMITS_CLIENT_REQUEST_TOKEN),
+        ),
     ],
 };
 
@@ -337,9 +453,9 @@ structure!(CreateChangeSetInput, CREATE_CHANGE_SET_INPUT, [0 stack_name, 1 templ
 pub static CREATE_CHANGE_SET_INPUT: Schema = Schema {
     name: "CreateChangeSetInput",
     members: &[
-        member("StackName", "StackName", "</StackName>", Type::String).required(),
-        member("TemplateBody", "TemplateBody", "</TemplateBody>", Type::String),
-        member("TemplateURL", "TemplateURL", "</TemplateURL>", Type::String),
+        member("StackName", "StackName", "</StackName>", Type::Limited(&LIMITS_STACK_NAME_OR_ID)).required(),
+        member("TemplateBody", "TemplateBody", "</TemplateBody>", Type::Limited(&LIMITS_TEMPLATE_BODY)),
+        member("TemplateURL", "TemplateURL", "</TemplateURL>", Type::Limited(&LIMITS_TEMPLATE_URL)),
         member("UsePreviousTemplate", "UsePreviousTemplate", "</UsePreviousTemplate>", Type::Boolean),
         member(
             "Parameters",
@@ -351,15 +467,23 @@ pub static CREATE_CHANGE_SET_INPUT: Schema = Schema {
             "Capabilities",
             "Capabilities",
             "</Capabilities>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_CAPABILITY),
+            }),
         ),
         member(
             "ResourceTypes",
             "ResourceTypes",
             "</ResourceTypes>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_RESOURCE_TYPE),
+            }),
         ),
-        member("RoleARN", "RoleARN", "</RoleARN>", Type::String),
+        member("RoleARN", "RoleARN", "</RoleARN>", Type::Limited(&LIMITS_ROLE_ARN)),
         member(
             "RollbackConfiguration",
             "RollbackConfiguration",
@@ -378,10 +502,11 @@ pub static CREATE_CHANGE_SET_INPUT: Schema = Schema {
             "</Tags>",
             Type::List(&List { item: "</member>", flattened: false, element: Type::Structure(&TAG) }),
         ),
-        member("ChangeSetName", "ChangeSetName", "</ChangeSetName>", Type::String).required(),
-        member("ClientToken", "ClientToken", "</ClientToken>", Type::String),
-        member("Description", "Description", "</Description>", Type::String),
-        member("ChangeSetType", "ChangeSetType", "</ChangeSetType>", Type::String),
+        member("ChangeSetName", "ChangeSetName", "</ChangeSetName>", Type::Limited(&LIMITS_CHANGE_SET_NAME))
+            .required(),
+        member("ClientToken", "ClientToken", "</ClientToken>", Type::Limited(&LIMITS_CLIENT_TOKEN)),
+        member("Description", "Description", "</Description>", Type::Limited(&LIMITS_DESCRIPTION)),
+        member("ChangeSetType", "ChangeSetType", "</ChangeSetType>", Type::Limited(&LIMITS_CHANGE_SET_TYPE)),
         member(
             "ResourcesToImport",
             "ResourcesToImport",
@@ -393,14 +518,24 @@ pub static CREATE_CHANGE_SET_INPUT: Schema = Schema {
             }),
         ),
         member("IncludeNestedStacks", "IncludeNestedStacks", "</IncludeNestedStacks>", Type::Boolean),
-        member("OnStackFailure", "OnStackFailure", "</OnStackFailure>", Type::String),
+        member(
+            "OnStackFailure",
+            "OnStackFailure",
+            "</OnStackFailure>",
+            Type::Limited(&LIMITS_ON_STACK_FAILURE),
+        ),
         member(
             "ImportExistingResources",
             "ImportExistingResources",
             "</ImportExistingResources>",
             Type::Boolean,
         ),
-        member("DeploymentMode", "DeploymentMode", "</DeploymentMode>", Type::String),
+        member(
+            "DeploymentMode",
+            "DeploymentMode",
+            "</DeploymentMode>",
+            Type::Limited(&LIMITS_DEPLOYMENT_MODE),
+        ),
     ],
 };
 
@@ -415,7 +550,7 @@ structure!(CreateChangeSetOutput, CREATE_CHANGE_SET_OUTPUT, [0 id, 1 stack_id, ]
 pub static CREATE_CHANGE_SET_OUTPUT: Schema = Schema {
     name: "CreateChangeSetOutput",
     members: &[
-        member("Id", "Id", "</Id>", Type::String),
+        member("Id", "Id", "</Id>", Type::Limited(&LIMITS_CHANGE_SET_ID)),
         member("StackId", "StackId", "</StackId>", Type::String),
     ],
 };
@@ -448,8 +583,8 @@ pub static CREATE_STACK_INPUT: Schema = Schema {
     name: "CreateStackInput",
     members: &[
         member("StackName", "StackName", "</StackName>", Type::String).required(),
-        member("TemplateBody", "TemplateBody", "</TemplateBody>", Type::String),
-        member("TemplateURL", "TemplateURL", "</TemplateURL>", Type::String),
+        member("TemplateBody", "TemplateBody", "</TemplateBody>", Type::Limited(&LIMITS_TEMPLATE_BODY)),
+        member("TemplateURL", "TemplateURL", "</TemplateURL>", Type::Limited(&LIMITS_TEMPLATE_URL)),
         member(
             "Parameters",
             "Parameters",
@@ -463,7 +598,12 @@ pub static CREATE_STACK_INPUT: Schema = Schema {
             "</RollbackConfiguration>",
             Type::Structure(&ROLLBACK_CONFIGURATION),
         ),
-        member("TimeoutInMinutes", "TimeoutInMinutes", "</TimeoutInMinutes>", Type::Integer),
+        member(
+            "TimeoutInMinutes",
+            "TimeoutInMinutes",
+            "</TimeoutInMinutes>",
+            Type::Limited(&LIMITS_TIMEOUT_MINUTES),
+        ),
         member(
             "NotificationARNs",
             "NotificationARNs",
@@ -474,25 +614,48 @@ pub static CREATE_STACK_INPUT: Schema = Schema {
             "Capabilities",
             "Capabilities",
             "</Capabilities>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_CAPABILITY),
+            }),
         ),
         member(
             "ResourceTypes",
             "ResourceTypes",
             "</ResourceTypes>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_RESOURCE_TYPE),
+            }),
         ),
-        member("RoleARN", "RoleARN", "</RoleARN>", Type::String),
-        member("OnFailure", "OnFailure", "</OnFailure>", Type::String),
-        member("StackPolicyBody", "StackPolicyBody", "</StackPolicyBody>", Type::String),
-        member("StackPolicyURL", "StackPolicyURL", "</StackPolicyURL>", Type::String),
+        member("RoleARN", "RoleARN", "</RoleARN>", Type::Limited(&LIMITS_ROLE_ARN)),
+        member("OnFailure", "OnFailure", "</OnFailure>", Type::Limited(&LIMITS_ON_FAILURE)),
+        member(
+            "StackPolicyBody",
+            "StackPolicyBody",
+            "</StackPolicyBody>",
+            Type::Limited(&LIMITS_STACK_POLICY_BODY),
+        ),
+        member(
+            "StackPolicyURL",
+            "StackPolicyURL",
+            "</StackPolicyURL>",
+            Type::Limited(&LIMITS_STACK_POLICY_URL),
+        ),
         member(
             "Tags",
             "Tags",
             "</Tags>",
             Type::List(&List { item: "</member>", flattened: false, element: Type::Structure(&TAG) }),
         ),
-        member("ClientRequestToken", "ClientRequestToken", "</ClientRequestToken>", Type::String),
+        member(
+            "ClientRequestToken",
+            "ClientRequestToken",
+            "</ClientRequestToken>",
+            Type::Limited(&LIMITS_CLIENT_REQUEST_TOKEN),
+        ),
         member(
             "EnableTerminationProtection",
             "EnableTerminationProtection",
@@ -530,8 +693,14 @@ structure!(DeleteChangeSetInput, DELETE_CHANGE_SET_INPUT, [0 change_set_name, 1 
 pub static DELETE_CHANGE_SET_INPUT: Schema = Schema {
     name: "DeleteChangeSetInput",
     members: &[
-        member("ChangeSetName", "ChangeSetName", "</ChangeSetName>", Type::String).required(),
-        member("StackName", "StackName", "</StackName>", Type::String),
+        member(
+            "ChangeSetName",
+            "ChangeSetName",
+            "</ChangeSetName>",
+            Type::Limited(&LIMITS_CHANGE_SET_NAME_OR_ID),
+        )
+        .required(),
+        member("StackName", "StackName", "</StackName>", Type::Limited(&LIMITS_STACK_NAME_OR_ID)),
     ],
 };
 
@@ -563,11 +732,22 @@ pub static DELETE_STACK_INPUT: Schema = Schema {
             "</RetainResources>",
             Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
         ),
-        member("RoleARN", "RoleARN", "</RoleARN>", Type::String),
-        member("ClientRequestToken", "ClientRequestToken", "</ClientRequestToken>", Type::String),
-        member("DeletionMode", "DeletionMode", "</DeletionMode>", Type::String),
+        member("RoleARN", "RoleARN", "</RoleARN>", Type::Limited(&LIMITS_ROLE_ARN)),
+        member(
+            "ClientRequestToken",
+            "ClientRequestToken",
+            "</ClientRequestToken>",
+            Type::Limited(&LIMITS_CLIENT_REQUEST_TOKEN),
+        ),
+        member("DeletionMode", "DeletionMode", "</DeletionMode>", Type::Limited(&LIMITS_DELETION_MODE)),
     ],
 };
+
+static LIMITS_DELETION_MODE: Limits =
+    Limits { kind: Type::String, values: &["STANDARD", "FORCE_DELETE_STACK"], min: None, max: None };
+
+static LIMITS_DEPLOYMENT_MODE: Limits =
+    Limits { kind: Type::String, values: &["REVERT_DRIFT"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct DescribeChangeSetInput {
@@ -582,9 +762,15 @@ structure!(DescribeChangeSetInput, DESCRIBE_CHANGE_SET_INPUT, [0 change_set_name
 pub static DESCRIBE_CHANGE_SET_INPUT: Schema = Schema {
     name: "DescribeChangeSetInput",
     members: &[
-        member("ChangeSetName", "ChangeSetName", "</ChangeSetName>", Type::String).required(),
-        member("StackName", "StackName", "</StackName>", Type::String),
-        member("NextToken", "NextToken", "</NextToken>", Type::String),
+        member(
+            "ChangeSetName",
+            "ChangeSetName",
+            "</ChangeSetName>",
+            Type::Limited(&LIMITS_CHANGE_SET_NAME_OR_ID),
+        )
+        .required(),
+        member("StackName", "StackName", "</StackName>", Type::Limited(&LIMITS_STACK_NAME_OR_ID)),
+        member("NextToken", "NextToken", "</NextToken>", Type::Limited(&LIMITS_NEXT_TOKEN)),
         member("IncludePropertyValues", "IncludePropertyValues", "</IncludePropertyValues>", Type::Boolean),
     ],
 };
@@ -621,11 +807,11 @@ structure!(DescribeChangeSetOutput, DESCRIBE_CHANGE_SET_OUTPUT, [0 change_set_na
 pub static DESCRIBE_CHANGE_SET_OUTPUT: Schema = Schema {
     name: "DescribeChangeSetOutput",
     members: &[
-        member("ChangeSetName", "ChangeSetName", "</ChangeSetName>", Type::String),
-        member("ChangeSetId", "ChangeSetId", "</ChangeSetId>", Type::String),
+        member("ChangeSetName", "ChangeSetName", "</ChangeSetName>", Type::Limited(&LIMITS_CHANGE_SET_NAME)),
+        member("ChangeSetId", "ChangeSetId", "</ChangeSetId>", Type::Limited(&LIMITS_CHANGE_SET_ID)),
         member("StackId", "StackId", "</StackId>", Type::String),
         member("StackName", "StackName", "</StackName>", Type::String),
-        member("Description", "Description", "</Description>", Type::String),
+        member("Description", "Description", "</Description>", Type::Limited(&LIMITS_DESCRIPTION)),
         member(
             "Parameters",
             "Parameters",
@@ -633,10 +819,20 @@ pub static DESCRIBE_CHANGE_SET_OUTPUT: Schema = Schema {
             Type::List(&List { item: "</member>", flattened: false, element: Type::Structure(&PARAMETER) }),
         ),
         member("CreationTime", "CreationTime", "</CreationTime>", Type::Timestamp),
-        member("ExecutionStatus", "ExecutionStatus", "</ExecutionStatus>", Type::String),
-        member("Status", "Status", "</Status>", Type::String),
+        member(
+            "ExecutionStatus",
+            "ExecutionStatus",
+            "</ExecutionStatus>",
+            Type::Limited(&LIMITS_EXECUTION_STATUS),
+        ),
+        member("Status", "Status", "</Status>", Type::Limited(&LIMITS_CHANGE_SET_STATUS)),
         member("StatusReason", "StatusReason", "</StatusReason>", Type::String),
-        member("StackDriftStatus", "StackDriftStatus", "</StackDriftStatus>", Type::String),
+        member(
+            "StackDriftStatus",
+            "StackDriftStatus",
+            "</StackDriftStatus>",
+            Type::Limited(&LIMITS_STACK_DRIFT_STATUS),
+        ),
         member(
             "NotificationARNs",
             "NotificationARNs",
@@ -653,7 +849,11 @@ pub static DESCRIBE_CHANGE_SET_OUTPUT: Schema = Schema {
             "Capabilities",
             "Capabilities",
             "</Capabilities>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_CAPABILITY),
+            }),
         ),
         member(
             "Tags",
@@ -667,18 +867,38 @@ pub static DESCRIBE_CHANGE_SET_OUTPUT: Schema = Schema {
             "</Changes>",
             Type::List(&List { item: "</member>", flattened: false, element: Type::Structure(&CHANGE) }),
         ),
-        member("NextToken", "NextToken", "</NextToken>", Type::String),
+        member("NextToken", "NextToken", "</NextToken>", Type::Limited(&LIMITS_NEXT_TOKEN)),
         member("IncludeNestedStacks", "IncludeNestedStacks", "</IncludeNestedStacks>", Type::Boolean),
-        member("ParentChangeSetId", "ParentChangeSetId", "</ParentChangeSetId>", Type::String),
-        member("RootChangeSetId", "RootChangeSetId", "</RootChangeSetId>", Type::String),
-        member("OnStackFailure", "OnStackFailure", "</OnStackFailure>", Type::String),
+        member(
+            "ParentChangeSetId",
+            "ParentChangeSetId",
+            "</ParentChangeSetId>",
+            Type::Limited(&LIMITS_CHANGE_SET_ID),
+        ),
+        member(
+            "RootChangeSetId",
+            "RootChangeSetId",
+            "</RootChangeSetId>",
+            Type::Limited(&LIMITS_CHANGE_SET_ID),
+        ),
+        member(
+            "OnStackFailure",
+            "OnStackFailure",
+            "</OnStackFailure>",
+            Type::Limited(&LIMITS_ON_STACK_FAILURE),
+        ),
         member(
             "ImportExistingResources",
             "ImportExistingResources",
             "</ImportExistingResources>",
             Type::Boolean,
         ),
-        member("DeploymentMode", "DeploymentMode", "</DeploymentMode>", Type::String),
+        member(
+            "DeploymentMode",
+            "DeploymentMode",
+            "</DeploymentMode>",
+            Type::Limited(&LIMITS_DEPLOYMENT_MODE),
+        ),
     ],
 };
 
@@ -696,11 +916,16 @@ structure!(DescribeEventsInput, DESCRIBE_EVENTS_INPUT, [0 stack_name, 1 change_s
 pub static DESCRIBE_EVENTS_INPUT: Schema = Schema {
     name: "DescribeEventsInput",
     members: &[
-        member("StackName", "StackName", "</StackName>", Type::String),
-        member("ChangeSetName", "ChangeSetName", "</ChangeSetName>", Type::String),
+        member("StackName", "StackName", "</StackName>", Type::Limited(&LIMITS_STACK_NAME_OR_ID)),
+        member(
+            "ChangeSetName",
+            "ChangeSetName",
+            "</ChangeSetName>",
+            Type::Limited(&LIMITS_CHANGE_SET_NAME_OR_ID),
+        ),
         member("OperationId", "OperationId", "</OperationId>", Type::String),
         member("Filters", "Filters", "</Filters>", Type::Structure(&EVENT_FILTER)),
-        member("NextToken", "NextToken", "</NextToken>", Type::String),
+        member("NextToken", "NextToken", "</NextToken>", Type::Limited(&LIMITS_NEXT_TOKEN)),
     ],
 };
 
@@ -725,7 +950,7 @@ pub static DESCRIBE_EVENTS_OUTPUT: Schema = Schema {
                 element: Type::Structure(&OPERATION_EVENT),
             }),
         ),
-        member("NextToken", "NextToken", "</NextToken>", Type::String),
+        member("NextToken", "NextToken", "</NextToken>", Type::Limited(&LIMITS_NEXT_TOKEN)),
     ],
 };
 
@@ -741,7 +966,7 @@ pub static DESCRIBE_STACK_EVENTS_INPUT: Schema = Schema {
     name: "DescribeStackEventsInput",
     members: &[
         member("StackName", "StackName", "</StackName>", Type::String).required(),
-        member("NextToken", "NextToken", "</NextToken>", Type::String),
+        member("NextToken", "NextToken", "</NextToken>", Type::Limited(&LIMITS_NEXT_TOKEN)),
     ],
 };
 
@@ -762,7 +987,7 @@ pub static DESCRIBE_STACK_EVENTS_OUTPUT: Schema = Schema {
             "</StackEvents>",
             Type::List(&List { item: "</member>", flattened: false, element: Type::Structure(&STACK_EVENT) }),
         ),
-        member("NextToken", "NextToken", "</NextToken>", Type::String),
+        member("NextToken", "NextToken", "</NextToken>", Type::Limited(&LIMITS_NEXT_TOKEN)),
     ],
 };
 
@@ -846,7 +1071,7 @@ pub static DESCRIBE_STACKS_INPUT: Schema = Schema {
     name: "DescribeStacksInput",
     members: &[
         member("StackName", "StackName", "</StackName>", Type::String),
-        member("NextToken", "NextToken", "</NextToken>", Type::String),
+        member("NextToken", "NextToken", "</NextToken>", Type::Limited(&LIMITS_NEXT_TOKEN)),
     ],
 };
 
@@ -867,9 +1092,24 @@ pub static DESCRIBE_STACKS_OUTPUT: Schema = Schema {
             "</Stacks>",
             Type::List(&List { item: "</member>", flattened: false, element: Type::Structure(&STACK) }),
         ),
-        member("NextToken", "NextToken", "</NextToken>", Type::String),
+        member("NextToken", "NextToken", "</NextToken>", Type::Limited(&LIMITS_NEXT_TOKEN)),
     ],
 };
+
+static LIMITS_DESCRIPTION: Limits = Limits { kind: Type::String, values: &[], min: Some(1), max: Some(1024) };
+
+static LIMITS_DETAILED_STATUS: Limits = Limits {
+    kind: Type::String,
+    values: &["CONFIGURATION_COMPLETE", "VALIDATION_FAILED"],
+    min: None,
+    max: None,
+};
+
+static LIMITS_DRIFT_IGNORED_REASON: Limits =
+    Limits { kind: Type::String, values: &["MANAGED_BY_AWS", "WRITE_ONLY_PROPERTY"], min: None, max: None };
+
+static LIMITS_EVALUATION_TYPE: Limits =
+    Limits { kind: Type::String, values: &["Static", "Dynamic"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct EventFilter {
@@ -881,6 +1121,19 @@ structure!(EventFilter, EVENT_FILTER, [0 failed_events, ]);
 pub static EVENT_FILTER: Schema = Schema {
     name: "EventFilter",
     members: &[member("FailedEvents", "FailedEvents", "</FailedEvents>", Type::Boolean)],
+};
+
+static LIMITS_EVENT_TYPE: Limits = Limits {
+    kind: Type::String,
+    values: &[
+        "STACK_EVENT",
+        "PROGRESS_EVENT",
+        "VALIDATION_ERROR",
+        "PROVISIONING_ERROR",
+        "HOOK_INVOCATION_ERROR",
+    ],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -897,9 +1150,20 @@ structure!(ExecuteChangeSetInput, EXECUTE_CHANGE_SET_INPUT, [0 change_set_name, 
 pub static EXECUTE_CHANGE_SET_INPUT: Schema = Schema {
     name: "ExecuteChangeSetInput",
     members: &[
-        member("ChangeSetName", "ChangeSetName", "</ChangeSetName>", Type::String).required(),
-        member("StackName", "StackName", "</StackName>", Type::String),
-        member("ClientRequestToken", "ClientRequestToken", "</ClientRequestToken>", Type::String),
+        member(
+            "ChangeSetName",
+            "ChangeSetName",
+            "</ChangeSetName>",
+            Type::Limited(&LIMITS_CHANGE_SET_NAME_OR_ID),
+        )
+        .required(),
+        member("StackName", "StackName", "</StackName>", Type::Limited(&LIMITS_STACK_NAME_OR_ID)),
+        member(
+            "ClientRequestToken",
+            "ClientRequestToken",
+            "</ClientRequestToken>",
+            Type::Limited(&LIMITS_CLIENT_REQUEST_TOKEN),
+        ),
         member("DisableRollback", "DisableRollback", "</DisableRollback>", Type::Boolean),
         member("RetainExceptOnCreate", "RetainExceptOnCreate", "</RetainExceptOnCreate>", Type::Boolean),
     ],
@@ -911,6 +1175,20 @@ pub struct ExecuteChangeSetOutput {}
 structure!(ExecuteChangeSetOutput, EXECUTE_CHANGE_SET_OUTPUT, []);
 
 pub static EXECUTE_CHANGE_SET_OUTPUT: Schema = Schema { name: "ExecuteChangeSetOutput", members: &[] };
+
+static LIMITS_EXECUTION_STATUS: Limits = Limits {
+    kind: Type::String,
+    values: &[
+        "UNAVAILABLE",
+        "AVAILABLE",
+        "EXECUTE_IN_PROGRESS",
+        "EXECUTE_COMPLETE",
+        "EXECUTE_FAILED",
+        "OBSOLETE",
+    ],
+    min: None,
+    max: None,
+};
 
 #[derive(Clone, Default, PartialEq)]
 pub struct Export {
@@ -943,8 +1221,13 @@ pub static GET_TEMPLATE_INPUT: Schema = Schema {
     name: "GetTemplateInput",
     members: &[
         member("StackName", "StackName", "</StackName>", Type::String),
-        member("ChangeSetName", "ChangeSetName", "</ChangeSetName>", Type::String),
-        member("TemplateStage", "TemplateStage", "</TemplateStage>", Type::String),
+        member(
+            "ChangeSetName",
+            "ChangeSetName",
+            "</ChangeSetName>",
+            Type::Limited(&LIMITS_CHANGE_SET_NAME_OR_ID),
+        ),
+        member("TemplateStage", "TemplateStage", "</TemplateStage>", Type::Limited(&LIMITS_TEMPLATE_STAGE)),
     ],
 };
 
@@ -959,12 +1242,16 @@ structure!(GetTemplateOutput, GET_TEMPLATE_OUTPUT, [0 template_body, 1 stages_av
 pub static GET_TEMPLATE_OUTPUT: Schema = Schema {
     name: "GetTemplateOutput",
     members: &[
-        member("TemplateBody", "TemplateBody", "</TemplateBody>", Type::String),
+        member("TemplateBody", "TemplateBody", "</TemplateBody>", Type::Limited(&LIMITS_TEMPLATE_BODY)),
         member(
             "StagesAvailable",
             "StagesAvailable",
             "</StagesAvailable>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_TEMPLATE_STAGE),
+            }),
         ),
     ],
 };
@@ -984,11 +1271,11 @@ structure!(GetTemplateSummaryInput, GET_TEMPLATE_SUMMARY_INPUT, [0 template_body
 pub static GET_TEMPLATE_SUMMARY_INPUT: Schema = Schema {
     name: "GetTemplateSummaryInput",
     members: &[
-        member("TemplateBody", "TemplateBody", "</TemplateBody>", Type::String),
-        member("TemplateURL", "TemplateURL", "</TemplateURL>", Type::String),
-        member("StackName", "StackName", "</StackName>", Type::String),
+        member("TemplateBody", "TemplateBody", "</TemplateBody>", Type::Limited(&LIMITS_TEMPLATE_BODY)),
+        member("TemplateURL", "TemplateURL", "</TemplateURL>", Type::Limited(&LIMITS_TEMPLATE_URL)),
+        member("StackName", "StackName", "</StackName>", Type::Limited(&LIMITS_STACK_NAME_OR_ID)),
         member("StackSetName", "StackSetName", "</StackSetName>", Type::String),
-        member("CallAs", "CallAs", "</CallAs>", Type::String),
+        member("CallAs", "CallAs", "</CallAs>", Type::Limited(&LIMITS_CALL_AS)),
         member(
             "TemplateSummaryConfig",
             "TemplateSummaryConfig",
@@ -1027,19 +1314,27 @@ pub static GET_TEMPLATE_SUMMARY_OUTPUT: Schema = Schema {
                 element: Type::Structure(&PARAMETER_DECLARATION),
             }),
         ),
-        member("Description", "Description", "</Description>", Type::String),
+        member("Description", "Description", "</Description>", Type::Limited(&LIMITS_DESCRIPTION)),
         member(
             "Capabilities",
             "Capabilities",
             "</Capabilities>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_CAPABILITY),
+            }),
         ),
         member("CapabilitiesReason", "CapabilitiesReason", "</CapabilitiesReason>", Type::String),
         member(
             "ResourceTypes",
             "ResourceTypes",
             "</ResourceTypes>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_RESOURCE_TYPE),
+            }),
         ),
         member("Version", "Version", "</Version>", Type::String),
         member("Metadata", "Metadata", "</Metadata>", Type::String),
@@ -1063,6 +1358,30 @@ pub static GET_TEMPLATE_SUMMARY_OUTPUT: Schema = Schema {
     ],
 };
 
+static LIMITS_HOOK_FAILURE_MODE: Limits =
+    Limits { kind: Type::String, values: &["FAIL", "WARN"], min: None, max: None };
+
+static LIMITS_HOOK_INVOCATION_COUNT: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(1), max: Some(100) };
+
+static LIMITS_HOOK_INVOCATION_ID: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(36), max: Some(36) };
+
+static LIMITS_HOOK_INVOCATION_POINT: Limits =
+    Limits { kind: Type::String, values: &["PRE_PROVISION"], min: None, max: None };
+
+static LIMITS_HOOK_STATUS: Limits = Limits {
+    kind: Type::String,
+    values: &["HOOK_IN_PROGRESS", "HOOK_COMPLETE_SUCCEEDED", "HOOK_COMPLETE_FAILED", "HOOK_FAILED"],
+    min: None,
+    max: None,
+};
+
+static LIMITS_HOOK_STATUS_REASON: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(1024) };
+
+static LIMITS_HOOK_TYPE: Limits = Limits { kind: Type::String, values: &[], min: Some(1), max: Some(255) };
+
 #[derive(Clone, Default, PartialEq)]
 pub struct ListChangeSetsInput {
     pub stack_name: Option<String>,
@@ -1074,8 +1393,8 @@ structure!(ListChangeSetsInput, LIST_CHANGE_SETS_INPUT, [0 stack_name, 1 next_to
 pub static LIST_CHANGE_SETS_INPUT: Schema = Schema {
     name: "ListChangeSetsInput",
     members: &[
-        member("StackName", "StackName", "</StackName>", Type::String).required(),
-        member("NextToken", "NextToken", "</NextToken>", Type::String),
+        member("StackName", "StackName", "</StackName>", Type::Limited(&LIMITS_STACK_NAME_OR_ID)).required(),
+        member("NextToken", "NextToken", "</NextToken>", Type::Limited(&LIMITS_NEXT_TOKEN)),
     ],
 };
 
@@ -1100,7 +1419,7 @@ pub static LIST_CHANGE_SETS_OUTPUT: Schema = Schema {
                 element: Type::Structure(&CHANGE_SET_SUMMARY),
             }),
         ),
-        member("NextToken", "NextToken", "</NextToken>", Type::String),
+        member("NextToken", "NextToken", "</NextToken>", Type::Limited(&LIMITS_NEXT_TOKEN)),
     ],
 };
 
@@ -1113,7 +1432,7 @@ structure!(ListExportsInput, LIST_EXPORTS_INPUT, [0 next_token, ]);
 
 pub static LIST_EXPORTS_INPUT: Schema = Schema {
     name: "ListExportsInput",
-    members: &[member("NextToken", "NextToken", "</NextToken>", Type::String)],
+    members: &[member("NextToken", "NextToken", "</NextToken>", Type::Limited(&LIMITS_NEXT_TOKEN))],
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -1133,7 +1452,7 @@ pub static LIST_EXPORTS_OUTPUT: Schema = Schema {
             "</Exports>",
             Type::List(&List { item: "</member>", flattened: false, element: Type::Structure(&EXPORT) }),
         ),
-        member("NextToken", "NextToken", "</NextToken>", Type::String),
+        member("NextToken", "NextToken", "</NextToken>", Type::Limited(&LIMITS_NEXT_TOKEN)),
     ],
 };
 
@@ -1149,7 +1468,7 @@ pub static LIST_IMPORTS_INPUT: Schema = Schema {
     name: "ListImportsInput",
     members: &[
         member("ExportName", "ExportName", "</ExportName>", Type::String).required(),
-        member("NextToken", "NextToken", "</NextToken>", Type::String),
+        member("NextToken", "NextToken", "</NextToken>", Type::Limited(&LIMITS_NEXT_TOKEN)),
     ],
 };
 
@@ -1170,7 +1489,7 @@ pub static LIST_IMPORTS_OUTPUT: Schema = Schema {
             "</Imports>",
             Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
         ),
-        member("NextToken", "NextToken", "</NextToken>", Type::String),
+        member("NextToken", "NextToken", "</NextToken>", Type::Limited(&LIMITS_NEXT_TOKEN)),
     ],
 };
 
@@ -1186,7 +1505,7 @@ pub static LIST_STACK_RESOURCES_INPUT: Schema = Schema {
     name: "ListStackResourcesInput",
     members: &[
         member("StackName", "StackName", "</StackName>", Type::String).required(),
-        member("NextToken", "NextToken", "</NextToken>", Type::String),
+        member("NextToken", "NextToken", "</NextToken>", Type::Limited(&LIMITS_NEXT_TOKEN)),
     ],
 };
 
@@ -1211,7 +1530,7 @@ pub static LIST_STACK_RESOURCES_OUTPUT: Schema = Schema {
                 element: Type::Structure(&STACK_RESOURCE_SUMMARY),
             }),
         ),
-        member("NextToken", "NextToken", "</NextToken>", Type::String),
+        member("NextToken", "NextToken", "</NextToken>", Type::Limited(&LIMITS_NEXT_TOKEN)),
     ],
 };
 
@@ -1226,12 +1545,16 @@ structure!(ListStacksInput, LIST_STACKS_INPUT, [0 next_token, 1 stack_status_fil
 pub static LIST_STACKS_INPUT: Schema = Schema {
     name: "ListStacksInput",
     members: &[
-        member("NextToken", "NextToken", "</NextToken>", Type::String),
+        member("NextToken", "NextToken", "</NextToken>", Type::Limited(&LIMITS_NEXT_TOKEN)),
         member(
             "StackStatusFilter",
             "StackStatusFilter",
             "</StackStatusFilter>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_STACK_STATUS),
+            }),
         ),
     ],
 };
@@ -1257,7 +1580,7 @@ pub static LIST_STACKS_OUTPUT: Schema = Schema {
                 element: Type::Structure(&STACK_SUMMARY),
             }),
         ),
-        member("NextToken", "NextToken", "</NextToken>", Type::String),
+        member("NextToken", "NextToken", "</NextToken>", Type::Limited(&LIMITS_NEXT_TOKEN)),
     ],
 };
 
@@ -1300,6 +1623,17 @@ pub static MODULE_INFO: Schema = Schema {
     ],
 };
 
+static LIMITS_MONITORING_TIME_IN_MINUTES: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(0), max: Some(180) };
+
+static LIMITS_NEXT_TOKEN: Limits = Limits { kind: Type::String, values: &[], min: Some(1), max: Some(1024) };
+
+static LIMITS_ON_FAILURE: Limits =
+    Limits { kind: Type::String, values: &["DO_NOTHING", "ROLLBACK", "DELETE"], min: None, max: None };
+
+static LIMITS_ON_STACK_FAILURE: Limits =
+    Limits { kind: Type::String, values: &["DO_NOTHING", "ROLLBACK", "DELETE"], min: None, max: None };
+
 #[derive(Clone, Default, PartialEq)]
 pub struct OperationEntry {
     pub operation_type: Option<String>,
@@ -1311,7 +1645,7 @@ structure!(OperationEntry, OPERATION_ENTRY, [0 operation_type, 1 operation_id, ]
 pub static OPERATION_ENTRY: Schema = Schema {
     name: "OperationEntry",
     members: &[
-        member("OperationType", "OperationType", "</OperationType>", Type::String),
+        member("OperationType", "OperationType", "</OperationType>", Type::Limited(&LIMITS_OPERATION_TYPE)),
         member("OperationId", "OperationId", "</OperationId>", Type::String),
     ],
 };
@@ -1355,31 +1689,90 @@ pub static OPERATION_EVENT: Schema = Schema {
         member("EventId", "EventId", "</EventId>", Type::String),
         member("StackId", "StackId", "</StackId>", Type::String),
         member("OperationId", "OperationId", "</OperationId>", Type::String),
-        member("OperationType", "OperationType", "</OperationType>", Type::String),
-        member("OperationStatus", "OperationStatus", "</OperationStatus>", Type::String),
-        member("EventType", "EventType", "</EventType>", Type::String),
+        member("OperationType", "OperationType", "</OperationType>", Type::Limited(&LIMITS_OPERATION_TYPE)),
+        member(
+            "OperationStatus",
+            "OperationStatus",
+            "</OperationStatus>",
+            Type::Limited(&LIMITS_BEACON_STACK_OPERATION_STATUS),
+        ),
+        member("EventType", "EventType", "</EventType>", Type::Limited(&LIMITS_EVENT_TYPE)),
         member("LogicalResourceId", "LogicalResourceId", "</LogicalResourceId>", Type::String),
         member("PhysicalResourceId", "PhysicalResourceId", "</PhysicalResourceId>", Type::String),
-        member("ResourceType", "ResourceType", "</ResourceType>", Type::String),
+        member("ResourceType", "ResourceType", "</ResourceType>", Type::Limited(&LIMITS_RESOURCE_TYPE)),
         member("Timestamp", "Timestamp", "</Timestamp>", Type::Timestamp),
         member("StartTime", "StartTime", "</StartTime>", Type::Timestamp),
         member("EndTime", "EndTime", "</EndTime>", Type::Timestamp),
-        member("ResourceStatus", "ResourceStatus", "</ResourceStatus>", Type::String),
+        member(
+            "ResourceStatus",
+            "ResourceStatus",
+            "</ResourceStatus>",
+            Type::Limited(&LIMITS_RESOURCE_STATUS),
+        ),
         member("ResourceStatusReason", "ResourceStatusReason", "</ResourceStatusReason>", Type::String),
         member("ResourceProperties", "ResourceProperties", "</ResourceProperties>", Type::String),
-        member("ClientRequestToken", "ClientRequestToken", "</ClientRequestToken>", Type::String),
-        member("HookType", "HookType", "</HookType>", Type::String),
-        member("HookStatus", "HookStatus", "</HookStatus>", Type::String),
-        member("HookStatusReason", "HookStatusReason", "</HookStatusReason>", Type::String),
-        member("HookInvocationPoint", "HookInvocationPoint", "</HookInvocationPoint>", Type::String),
-        member("HookFailureMode", "HookFailureMode", "</HookFailureMode>", Type::String),
-        member("DetailedStatus", "DetailedStatus", "</DetailedStatus>", Type::String),
-        member("ValidationFailureMode", "ValidationFailureMode", "</ValidationFailureMode>", Type::String),
+        member(
+            "ClientRequestToken",
+            "ClientRequestToken",
+            "</ClientRequestToken>",
+            Type::Limited(&LIMITS_CLIENT_REQUEST_TOKEN),
+        ),
+        member("HookType", "HookType", "</HookType>", Type::Limited(&LIMITS_HOOK_TYPE)),
+        member("HookStatus", "HookStatus", "</HookStatus>", Type::Limited(&LIMITS_HOOK_STATUS)),
+        member(
+            "HookStatusReason",
+            "HookStatusReason",
+            "</HookStatusReason>",
+            Type::Limited(&LIMITS_HOOK_STATUS_REASON),
+        ),
+        member(
+            "HookInvocationPoint",
+            "HookInvocationPoint",
+            "</HookInvocationPoint>",
+            Type::Limited(&LIMITS_HOOK_INVOCATION_POINT),
+        ),
+        member(
+            "HookFailureMode",
+            "HookFailureMode",
+            "</HookFailureMode>",
+            Type::Limited(&LIMITS_HOOK_FAILURE_MODE),
+        ),
+        member(
+            "DetailedStatus",
+            "DetailedStatus",
+            "</DetailedStatus>",
+            Type::Limited(&LIMITS_DETAILED_STATUS),
+        ),
+        member(
+            "ValidationFailureMode",
+            "ValidationFailureMode",
+            "</ValidationFailureMode>",
+            Type::Limited(&LIMITS_HOOK_FAILURE_MODE),
+        ),
         member("ValidationName", "ValidationName", "</ValidationName>", Type::String),
-        member("ValidationStatus", "ValidationStatus", "</ValidationStatus>", Type::String),
+        member(
+            "ValidationStatus",
+            "ValidationStatus",
+            "</ValidationStatus>",
+            Type::Limited(&LIMITS_VALIDATION_STATUS),
+        ),
         member("ValidationStatusReason", "ValidationStatusReason", "</ValidationStatusReason>", Type::String),
         member("ValidationPath", "ValidationPath", "</ValidationPath>", Type::String),
     ],
+};
+
+static LIMITS_OPERATION_TYPE: Limits = Limits {
+    kind: Type::String,
+    values: &[
+        "CREATE_STACK",
+        "UPDATE_STACK",
+        "DELETE_STACK",
+        "CONTINUE_ROLLBACK",
+        "ROLLBACK",
+        "CREATE_CHANGESET",
+    ],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -1397,7 +1790,7 @@ pub static OUTPUT: Schema = Schema {
     members: &[
         member("OutputKey", "OutputKey", "</OutputKey>", Type::String),
         member("OutputValue", "OutputValue", "</OutputValue>", Type::String),
-        member("Description", "Description", "</Description>", Type::String),
+        member("Description", "Description", "</Description>", Type::Limited(&LIMITS_DESCRIPTION)),
         member("ExportName", "ExportName", "</ExportName>", Type::String),
     ],
 };
@@ -1458,7 +1851,7 @@ pub static PARAMETER_DECLARATION: Schema = Schema {
         member("DefaultValue", "DefaultValue", "</DefaultValue>", Type::String),
         member("ParameterType", "ParameterType", "</ParameterType>", Type::String),
         member("NoEcho", "NoEcho", "</NoEcho>", Type::Boolean),
-        member("Description", "Description", "</Description>", Type::String),
+        member("Description", "Description", "</Description>", Type::Limited(&LIMITS_DESCRIPTION)),
         member(
             "ParameterConstraints",
             "ParameterConstraints",
@@ -1466,6 +1859,34 @@ pub static PARAMETER_DECLARATION: Schema = Schema {
             Type::Structure(&PARAMETER_CONSTRAINTS),
         ),
     ],
+};
+
+static LIMITS_POLICY_ACTION: Limits = Limits {
+    kind: Type::String,
+    values: &["Delete", "Retain", "Snapshot", "ReplaceAndDelete", "ReplaceAndRetain", "ReplaceAndSnapshot"],
+    min: None,
+    max: None,
+};
+
+static LIMITS_REPLACEMENT: Limits =
+    Limits { kind: Type::String, values: &["True", "False", "Conditional"], min: None, max: None };
+
+static LIMITS_REQUIRES_RECREATION: Limits =
+    Limits { kind: Type::String, values: &["Never", "Conditionally", "Always"], min: None, max: None };
+
+static LIMITS_RESOURCE_ATTRIBUTE: Limits = Limits {
+    kind: Type::String,
+    values: &[
+        "Properties",
+        "Metadata",
+        "CreationPolicy",
+        "UpdatePolicy",
+        "DeletionPolicy",
+        "UpdateReplacePolicy",
+        "Tags",
+    ],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -1492,19 +1913,28 @@ structure!(ResourceChange, RESOURCE_CHANGE, [0 policy_action, 1 action, 2 logica
 pub static RESOURCE_CHANGE: Schema = Schema {
     name: "ResourceChange",
     members: &[
-        member("PolicyAction", "PolicyAction", "</PolicyAction>", Type::String),
-        member("Action", "Action", "</Action>", Type::String),
+        member("PolicyAction", "PolicyAction", "</PolicyAction>", Type::Limited(&LIMITS_POLICY_ACTION)),
+        member("Action", "Action", "</Action>", Type::Limited(&LIMITS_CHANGE_ACTION)),
         member("LogicalResourceId", "LogicalResourceId", "</LogicalResourceId>", Type::String),
         member("PhysicalResourceId", "PhysicalResourceId", "</PhysicalResourceId>", Type::String),
-        member("ResourceType", "ResourceType", "</ResourceType>", Type::String),
-        member("Replacement", "Replacement", "</Replacement>", Type::String),
+        member("ResourceType", "ResourceType", "</ResourceType>", Type::Limited(&LIMITS_RESOURCE_TYPE)),
+        member("Replacement", "Replacement", "</Replacement>", Type::Limited(&LIMITS_REPLACEMENT)),
         member(
             "Scope",
             "Scope",
             "</Scope>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_RESOURCE_ATTRIBUTE),
+            }),
         ),
-        member("ResourceDriftStatus", "ResourceDriftStatus", "</ResourceDriftStatus>", Type::String),
+        member(
+            "ResourceDriftStatus",
+            "ResourceDriftStatus",
+            "</ResourceDriftStatus>",
+            Type::Limited(&LIMITS_STACK_RESOURCE_DRIFT_STATUS),
+        ),
         member(
             "ResourceDriftIgnoredAttributes",
             "ResourceDriftIgnoredAttributes",
@@ -1525,7 +1955,7 @@ pub static RESOURCE_CHANGE: Schema = Schema {
                 element: Type::Structure(&RESOURCE_CHANGE_DETAIL),
             }),
         ),
-        member("ChangeSetId", "ChangeSetId", "</ChangeSetId>", Type::String),
+        member("ChangeSetId", "ChangeSetId", "</ChangeSetId>", Type::Limited(&LIMITS_CHANGE_SET_ID)),
         member("ModuleInfo", "ModuleInfo", "</ModuleInfo>", Type::Structure(&MODULE_INFO)),
         member("BeforeContext", "BeforeContext", "</BeforeContext>", Type::String),
         member("AfterContext", "AfterContext", "</AfterContext>", Type::String),
@@ -1552,8 +1982,8 @@ pub static RESOURCE_CHANGE_DETAIL: Schema = Schema {
     name: "ResourceChangeDetail",
     members: &[
         member("Target", "Target", "</Target>", Type::Structure(&RESOURCE_TARGET_DEFINITION)),
-        member("Evaluation", "Evaluation", "</Evaluation>", Type::String),
-        member("ChangeSource", "ChangeSource", "</ChangeSource>", Type::String),
+        member("Evaluation", "Evaluation", "</Evaluation>", Type::Limited(&LIMITS_EVALUATION_TYPE)),
+        member("ChangeSource", "ChangeSource", "</ChangeSource>", Type::Limited(&LIMITS_CHANGE_SOURCE)),
         member("CausingEntity", "CausingEntity", "</CausingEntity>", Type::String),
     ],
 };
@@ -1570,9 +2000,15 @@ pub static RESOURCE_DRIFT_IGNORED_ATTRIBUTE: Schema = Schema {
     name: "ResourceDriftIgnoredAttribute",
     members: &[
         member("Path", "Path", "</Path>", Type::String),
-        member("Reason", "Reason", "</Reason>", Type::String),
+        member("Reason", "Reason", "</Reason>", Type::Limited(&LIMITS_DRIFT_IGNORED_REASON)),
     ],
 };
+
+static LIMITS_RESOURCE_IDENTIFIER_PROPERTY_KEY: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(2048) };
+
+static LIMITS_RESOURCE_IDENTIFIER_PROPERTY_VALUE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(2048) };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct ResourceIdentifierSummary {
@@ -1586,7 +2022,7 @@ structure!(ResourceIdentifierSummary, RESOURCE_IDENTIFIER_SUMMARY, [0 resource_t
 pub static RESOURCE_IDENTIFIER_SUMMARY: Schema = Schema {
     name: "ResourceIdentifierSummary",
     members: &[
-        member("ResourceType", "ResourceType", "</ResourceType>", Type::String),
+        member("ResourceType", "ResourceType", "</ResourceType>", Type::Limited(&LIMITS_RESOURCE_TYPE)),
         member(
             "LogicalResourceIds",
             "LogicalResourceIds",
@@ -1597,9 +2033,55 @@ pub static RESOURCE_IDENTIFIER_SUMMARY: Schema = Schema {
             "ResourceIdentifiers",
             "ResourceIdentifiers",
             "</ResourceIdentifiers>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_RESOURCE_IDENTIFIER_PROPERTY_KEY),
+            }),
         ),
     ],
+};
+
+static LIMITS_RESOURCE_SIGNAL_STATUS: Limits =
+    Limits { kind: Type::String, values: &["SUCCESS", "FAILURE"], min: None, max: None };
+
+static LIMITS_RESOURCE_SIGNAL_UNIQUE_ID: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(64) };
+
+static LIMITS_RESOURCE_STATUS: Limits = Limits {
+    kind: Type::String,
+    values: &[
+        "CREATE_IN_PROGRESS",
+        "CREATE_FAILED",
+        "CREATE_COMPLETE",
+        "DELETE_IN_PROGRESS",
+        "DELETE_FAILED",
+        "DELETE_COMPLETE",
+        "DELETE_SKIPPED",
+        "UPDATE_IN_PROGRESS",
+        "UPDATE_FAILED",
+        "UPDATE_COMPLETE",
+        "IMPORT_FAILED",
+        "IMPORT_COMPLETE",
+        "IMPORT_IN_PROGRESS",
+        "IMPORT_ROLLBACK_IN_PROGRESS",
+        "IMPORT_ROLLBACK_FAILED",
+        "IMPORT_ROLLBACK_COMPLETE",
+        "EXPORT_FAILED",
+        "EXPORT_COMPLETE",
+        "EXPORT_IN_PROGRESS",
+        "EXPORT_ROLLBACK_IN_PROGRESS",
+        "EXPORT_ROLLBACK_FAILED",
+        "EXPORT_ROLLBACK_COMPLETE",
+        "UPDATE_ROLLBACK_IN_PROGRESS",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "UPDATE_ROLLBACK_FAILED",
+        "ROLLBACK_IN_PROGRESS",
+        "ROLLBACK_COMPLETE",
+        "ROLLBACK_FAILED",
+    ],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -1621,16 +2103,36 @@ structure!(ResourceTargetDefinition, RESOURCE_TARGET_DEFINITION, [0 attribute, 1
 pub static RESOURCE_TARGET_DEFINITION: Schema = Schema {
     name: "ResourceTargetDefinition",
     members: &[
-        member("Attribute", "Attribute", "</Attribute>", Type::String),
+        member("Attribute", "Attribute", "</Attribute>", Type::Limited(&LIMITS_RESOURCE_ATTRIBUTE)),
         member("Name", "Name", "</Name>", Type::String),
-        member("RequiresRecreation", "RequiresRecreation", "</RequiresRecreation>", Type::String),
+        member(
+            "RequiresRecreation",
+            "RequiresRecreation",
+            "</RequiresRecreation>",
+            Type::Limited(&LIMITS_REQUIRES_RECREATION),
+        ),
         member("Path", "Path", "</Path>", Type::String),
         member("BeforeValue", "BeforeValue", "</BeforeValue>", Type::String),
         member("AfterValue", "AfterValue", "</AfterValue>", Type::String),
-        member("BeforeValueFrom", "BeforeValueFrom", "</BeforeValueFrom>", Type::String),
-        member("AfterValueFrom", "AfterValueFrom", "</AfterValueFrom>", Type::String),
+        member(
+            "BeforeValueFrom",
+            "BeforeValueFrom",
+            "</BeforeValueFrom>",
+            Type::Limited(&LIMITS_BEFORE_VALUE_FROM),
+        ),
+        member(
+            "AfterValueFrom",
+            "AfterValueFrom",
+            "</AfterValueFrom>",
+            Type::Limited(&LIMITS_AFTER_VALUE_FROM),
+        ),
         member("Drift", "Drift", "</Drift>", Type::Structure(&LIVE_RESOURCE_DRIFT)),
-        member("AttributeChangeType", "AttributeChangeType", "</AttributeChangeType>", Type::String),
+        member(
+            "AttributeChangeType",
+            "AttributeChangeType",
+            "</AttributeChangeType>",
+            Type::Limited(&LIMITS_ATTRIBUTE_CHANGE_TYPE),
+        ),
     ],
 };
 
@@ -1646,17 +2148,28 @@ structure!(ResourceToImport, RESOURCE_TO_IMPORT, [0 resource_type, 1 logical_res
 pub static RESOURCE_TO_IMPORT: Schema = Schema {
     name: "ResourceToImport",
     members: &[
-        member("ResourceType", "ResourceType", "</ResourceType>", Type::String).required(),
+        member("ResourceType", "ResourceType", "</ResourceType>", Type::Limited(&LIMITS_RESOURCE_TYPE))
+            .required(),
         member("LogicalResourceId", "LogicalResourceId", "</LogicalResourceId>", Type::String).required(),
         member(
             "ResourceIdentifier",
             "ResourceIdentifier",
             "</ResourceIdentifier>",
-            Type::Map(&Map { key: "</key>", value: "</value>", flattened: false, element: Type::String }),
+            Type::Map(&Map {
+                key: "</key>",
+                value: "</value>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_RESOURCE_IDENTIFIER_PROPERTY_VALUE),
+            }),
         )
         .required(),
     ],
 };
+
+static LIMITS_RESOURCE_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(256) };
+
+static LIMITS_ROLE_ARN: Limits = Limits { kind: Type::String, values: &[], min: Some(20), max: Some(2048) };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct RollbackConfiguration {
@@ -1683,7 +2196,7 @@ pub static ROLLBACK_CONFIGURATION: Schema = Schema {
             "MonitoringTimeInMinutes",
             "MonitoringTimeInMinutes",
             "</MonitoringTimeInMinutes>",
-            Type::Integer,
+            Type::Limited(&LIMITS_MONITORING_TIME_IN_MINUTES),
         ),
     ],
 };
@@ -1717,10 +2230,11 @@ structure!(SignalResourceInput, SIGNAL_RESOURCE_INPUT, [0 stack_name, 1 logical_
 pub static SIGNAL_RESOURCE_INPUT: Schema = Schema {
     name: "SignalResourceInput",
     members: &[
-        member("StackName", "StackName", "</StackName>", Type::String).required(),
+        member("StackName", "StackName", "</StackName>", Type::Limited(&LIMITS_STACK_NAME_OR_ID)).required(),
         member("LogicalResourceId", "LogicalResourceId", "</LogicalResourceId>", Type::String).required(),
-        member("UniqueId", "UniqueId", "</UniqueId>", Type::String).required(),
-        member("Status", "Status", "</Status>", Type::String).required(),
+        member("UniqueId", "UniqueId", "</UniqueId>", Type::Limited(&LIMITS_RESOURCE_SIGNAL_UNIQUE_ID))
+            .required(),
+        member("Status", "Status", "</Status>", Type::Limited(&LIMITS_RESOURCE_SIGNAL_STATUS)).required(),
     ],
 };
 
@@ -1761,8 +2275,8 @@ pub static STACK: Schema = Schema {
     members: &[
         member("StackId", "StackId", "</StackId>", Type::String),
         member("StackName", "StackName", "</StackName>", Type::String).required(),
-        member("ChangeSetId", "ChangeSetId", "</ChangeSetId>", Type::String),
-        member("Description", "Description", "</Description>", Type::String),
+        member("ChangeSetId", "ChangeSetId", "</ChangeSetId>", Type::Limited(&LIMITS_CHANGE_SET_ID)),
+        member("Description", "Description", "</Description>", Type::Limited(&LIMITS_DESCRIPTION)),
         member(
             "Parameters",
             "Parameters",
@@ -1778,7 +2292,8 @@ pub static STACK: Schema = Schema {
             "</RollbackConfiguration>",
             Type::Structure(&ROLLBACK_CONFIGURATION),
         ),
-        member("StackStatus", "StackStatus", "</StackStatus>", Type::String).required(),
+        member("StackStatus", "StackStatus", "</StackStatus>", Type::Limited(&LIMITS_STACK_STATUS))
+            .required(),
         member("StackStatusReason", "StackStatusReason", "</StackStatusReason>", Type::String),
         member("DisableRollback", "DisableRollback", "</DisableRollback>", Type::Boolean),
         member(
@@ -1787,12 +2302,21 @@ pub static STACK: Schema = Schema {
             "</NotificationARNs>",
             Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
         ),
-        member("TimeoutInMinutes", "TimeoutInMinutes", "</TimeoutInMinutes>", Type::Integer),
+        member(
+            "TimeoutInMinutes",
+            "TimeoutInMinutes",
+            "</TimeoutInMinutes>",
+            Type::Limited(&LIMITS_TIMEOUT_MINUTES),
+        ),
         member(
             "Capabilities",
             "Capabilities",
             "</Capabilities>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_CAPABILITY),
+            }),
         ),
         member(
             "Outputs",
@@ -1800,7 +2324,7 @@ pub static STACK: Schema = Schema {
             "</Outputs>",
             Type::List(&List { item: "</member>", flattened: false, element: Type::Structure(&OUTPUT) }),
         ),
-        member("RoleARN", "RoleARN", "</RoleARN>", Type::String),
+        member("RoleARN", "RoleARN", "</RoleARN>", Type::Limited(&LIMITS_ROLE_ARN)),
         member(
             "Tags",
             "Tags",
@@ -1822,8 +2346,13 @@ pub static STACK: Schema = Schema {
             Type::Structure(&STACK_DRIFT_INFORMATION),
         ),
         member("RetainExceptOnCreate", "RetainExceptOnCreate", "</RetainExceptOnCreate>", Type::Boolean),
-        member("DeletionMode", "DeletionMode", "</DeletionMode>", Type::String),
-        member("DetailedStatus", "DetailedStatus", "</DetailedStatus>", Type::String),
+        member("DeletionMode", "DeletionMode", "</DeletionMode>", Type::Limited(&LIMITS_DELETION_MODE)),
+        member(
+            "DetailedStatus",
+            "DetailedStatus",
+            "</DetailedStatus>",
+            Type::Limited(&LIMITS_DETAILED_STATUS),
+        ),
         member(
             "LastOperations",
             "LastOperations",
@@ -1848,7 +2377,13 @@ structure!(StackDriftInformation, STACK_DRIFT_INFORMATION, [0 stack_drift_status
 pub static STACK_DRIFT_INFORMATION: Schema = Schema {
     name: "StackDriftInformation",
     members: &[
-        member("StackDriftStatus", "StackDriftStatus", "</StackDriftStatus>", Type::String).required(),
+        member(
+            "StackDriftStatus",
+            "StackDriftStatus",
+            "</StackDriftStatus>",
+            Type::Limited(&LIMITS_STACK_DRIFT_STATUS),
+        )
+        .required(),
         member("LastCheckTimestamp", "LastCheckTimestamp", "</LastCheckTimestamp>", Type::Timestamp),
     ],
 };
@@ -1864,9 +2399,22 @@ structure!(StackDriftInformationSummary, STACK_DRIFT_INFORMATION_SUMMARY, [0 sta
 pub static STACK_DRIFT_INFORMATION_SUMMARY: Schema = Schema {
     name: "StackDriftInformationSummary",
     members: &[
-        member("StackDriftStatus", "StackDriftStatus", "</StackDriftStatus>", Type::String).required(),
+        member(
+            "StackDriftStatus",
+            "StackDriftStatus",
+            "</StackDriftStatus>",
+            Type::Limited(&LIMITS_STACK_DRIFT_STATUS),
+        )
+        .required(),
         member("LastCheckTimestamp", "LastCheckTimestamp", "</LastCheckTimestamp>", Type::Timestamp),
     ],
+};
+
+static LIMITS_STACK_DRIFT_STATUS: Limits = Limits {
+    kind: Type::String,
+    values: &["DRIFTED", "IN_SYNC", "UNKNOWN", "NOT_CHECKED"],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -1903,21 +2451,70 @@ pub static STACK_EVENT: Schema = Schema {
         member("OperationId", "OperationId", "</OperationId>", Type::String),
         member("LogicalResourceId", "LogicalResourceId", "</LogicalResourceId>", Type::String),
         member("PhysicalResourceId", "PhysicalResourceId", "</PhysicalResourceId>", Type::String),
-        member("ResourceType", "ResourceType", "</ResourceType>", Type::String),
+        member("ResourceType", "ResourceType", "</ResourceType>", Type::Limited(&LIMITS_RESOURCE_TYPE)),
         member("Timestamp", "Timestamp", "</Timestamp>", Type::Timestamp).required(),
-        member("ResourceStatus", "ResourceStatus", "</ResourceStatus>", Type::String),
+        member(
+            "ResourceStatus",
+            "ResourceStatus",
+            "</ResourceStatus>",
+            Type::Limited(&LIMITS_RESOURCE_STATUS),
+        ),
         member("ResourceStatusReason", "ResourceStatusReason", "</ResourceStatusReason>", Type::String),
         member("ResourceProperties", "ResourceProperties", "</ResourceProperties>", Type::String),
-        member("ClientRequestToken", "ClientRequestToken", "</ClientRequestToken>", Type::String),
-        member("HookType", "HookType", "</HookType>", Type::String),
-        member("HookStatus", "HookStatus", "</HookStatus>", Type::String),
-        member("HookStatusReason", "HookStatusReason", "</HookStatusReason>", Type::String),
-        member("HookInvocationPoint", "HookInvocationPoint", "</HookInvocationPoint>", Type::String),
-        member("HookInvocationId", "HookInvocationId", "</HookInvocationId>", Type::String),
-        member("HookFailureMode", "HookFailureMode", "</HookFailureMode>", Type::String),
-        member("DetailedStatus", "DetailedStatus", "</DetailedStatus>", Type::String),
+        member(
+            "ClientRequestToken",
+            "ClientRequestToken",
+            "</ClientRequestToken>",
+            Type::Limited(&LIMITS_CLIENT_REQUEST_TOKEN),
+        ),
+        member("HookType", "HookType", "</HookType>", Type::Limited(&LIMITS_HOOK_TYPE)),
+        member("HookStatus", "HookStatus", "</HookStatus>", Type::Limited(&LIMITS_HOOK_STATUS)),
+        member(
+            "HookStatusReason",
+            "HookStatusReason",
+            "</HookStatusReason>",
+            Type::Limited(&LIMITS_HOOK_STATUS_REASON),
+        ),
+        member(
+            "HookInvocationPoint",
+            "HookInvocationPoint",
+            "</HookInvocationPoint>",
+            Type::Limited(&LIMITS_HOOK_INVOCATION_POINT),
+        ),
+        member(
+            "HookInvocationId",
+            "HookInvocationId",
+            "</HookInvocationId>",
+            Type::Limited(&LIMITS_HOOK_INVOCATION_ID),
+        ),
+        member(
+            "HookFailureMode",
+            "HookFailureMode",
+            "</HookFailureMode>",
+            Type::Limited(&LIMITS_HOOK_FAILURE_MODE),
+        ),
+        member(
+            "DetailedStatus",
+            "DetailedStatus",
+            "</DetailedStatus>",
+            Type::Limited(&LIMITS_DETAILED_STATUS),
+        ),
     ],
 };
+
+static LIMITS_STACK_NAME_OR_ID: Limits = Limits { kind: Type::String, values: &[], min: Some(1), max: None };
+
+static LIMITS_STACK_POLICY_BODY: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(16384) };
+
+static LIMITS_STACK_POLICY_DURING_UPDATE_BODY: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(16384) };
+
+static LIMITS_STACK_POLICY_DURING_UPDATE_URL: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(5120) };
+
+static LIMITS_STACK_POLICY_URL: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(5120) };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct StackResource {
@@ -1943,11 +2540,18 @@ pub static STACK_RESOURCE: Schema = Schema {
         member("StackId", "StackId", "</StackId>", Type::String),
         member("LogicalResourceId", "LogicalResourceId", "</LogicalResourceId>", Type::String).required(),
         member("PhysicalResourceId", "PhysicalResourceId", "</PhysicalResourceId>", Type::String),
-        member("ResourceType", "ResourceType", "</ResourceType>", Type::String).required(),
+        member("ResourceType", "ResourceType", "</ResourceType>", Type::Limited(&LIMITS_RESOURCE_TYPE))
+            .required(),
         member("Timestamp", "Timestamp", "</Timestamp>", Type::Timestamp).required(),
-        member("ResourceStatus", "ResourceStatus", "</ResourceStatus>", Type::String).required(),
+        member(
+            "ResourceStatus",
+            "ResourceStatus",
+            "</ResourceStatus>",
+            Type::Limited(&LIMITS_RESOURCE_STATUS),
+        )
+        .required(),
         member("ResourceStatusReason", "ResourceStatusReason", "</ResourceStatusReason>", Type::String),
-        member("Description", "Description", "</Description>", Type::String),
+        member("Description", "Description", "</Description>", Type::Limited(&LIMITS_DESCRIPTION)),
         member(
             "DriftInformation",
             "DriftInformation",
@@ -1983,12 +2587,19 @@ pub static STACK_RESOURCE_DETAIL: Schema = Schema {
         member("StackId", "StackId", "</StackId>", Type::String),
         member("LogicalResourceId", "LogicalResourceId", "</LogicalResourceId>", Type::String).required(),
         member("PhysicalResourceId", "PhysicalResourceId", "</PhysicalResourceId>", Type::String),
-        member("ResourceType", "ResourceType", "</ResourceType>", Type::String).required(),
+        member("ResourceType", "ResourceType", "</ResourceType>", Type::Limited(&LIMITS_RESOURCE_TYPE))
+            .required(),
         member("LastUpdatedTimestamp", "LastUpdatedTimestamp", "</LastUpdatedTimestamp>", Type::Timestamp)
             .required(),
-        member("ResourceStatus", "ResourceStatus", "</ResourceStatus>", Type::String).required(),
+        member(
+            "ResourceStatus",
+            "ResourceStatus",
+            "</ResourceStatus>",
+            Type::Limited(&LIMITS_RESOURCE_STATUS),
+        )
+        .required(),
         member("ResourceStatusReason", "ResourceStatusReason", "</ResourceStatusReason>", Type::String),
-        member("Description", "Description", "</Description>", Type::String),
+        member("Description", "Description", "</Description>", Type::Limited(&LIMITS_DESCRIPTION)),
         member("Metadata", "Metadata", "</Metadata>", Type::String),
         member(
             "DriftInformation",
@@ -2015,7 +2626,7 @@ pub static STACK_RESOURCE_DRIFT_INFORMATION: Schema = Schema {
             "StackResourceDriftStatus",
             "StackResourceDriftStatus",
             "</StackResourceDriftStatus>",
-            Type::String,
+            Type::Limited(&LIMITS_STACK_RESOURCE_DRIFT_STATUS),
         )
         .required(),
         member("LastCheckTimestamp", "LastCheckTimestamp", "</LastCheckTimestamp>", Type::Timestamp),
@@ -2037,11 +2648,18 @@ pub static STACK_RESOURCE_DRIFT_INFORMATION_SUMMARY: Schema = Schema {
             "StackResourceDriftStatus",
             "StackResourceDriftStatus",
             "</StackResourceDriftStatus>",
-            Type::String,
+            Type::Limited(&LIMITS_STACK_RESOURCE_DRIFT_STATUS),
         )
         .required(),
         member("LastCheckTimestamp", "LastCheckTimestamp", "</LastCheckTimestamp>", Type::Timestamp),
     ],
+};
+
+static LIMITS_STACK_RESOURCE_DRIFT_STATUS: Limits = Limits {
+    kind: Type::String,
+    values: &["IN_SYNC", "MODIFIED", "DELETED", "NOT_CHECKED", "UNKNOWN", "UNSUPPORTED"],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -2063,10 +2681,17 @@ pub static STACK_RESOURCE_SUMMARY: Schema = Schema {
     members: &[
         member("LogicalResourceId", "LogicalResourceId", "</LogicalResourceId>", Type::String).required(),
         member("PhysicalResourceId", "PhysicalResourceId", "</PhysicalResourceId>", Type::String),
-        member("ResourceType", "ResourceType", "</ResourceType>", Type::String).required(),
+        member("ResourceType", "ResourceType", "</ResourceType>", Type::Limited(&LIMITS_RESOURCE_TYPE))
+            .required(),
         member("LastUpdatedTimestamp", "LastUpdatedTimestamp", "</LastUpdatedTimestamp>", Type::Timestamp)
             .required(),
-        member("ResourceStatus", "ResourceStatus", "</ResourceStatus>", Type::String).required(),
+        member(
+            "ResourceStatus",
+            "ResourceStatus",
+            "</ResourceStatus>",
+            Type::Limited(&LIMITS_RESOURCE_STATUS),
+        )
+        .required(),
         member("ResourceStatusReason", "ResourceStatusReason", "</ResourceStatusReason>", Type::String),
         member(
             "DriftInformation",
@@ -2076,6 +2701,37 @@ pub static STACK_RESOURCE_SUMMARY: Schema = Schema {
         ),
         member("ModuleInfo", "ModuleInfo", "</ModuleInfo>", Type::Structure(&MODULE_INFO)),
     ],
+};
+
+static LIMITS_STACK_STATUS: Limits = Limits {
+    kind: Type::String,
+    values: &[
+        "CREATE_IN_PROGRESS",
+        "CREATE_FAILED",
+        "CREATE_COMPLETE",
+        "ROLLBACK_IN_PROGRESS",
+        "ROLLBACK_FAILED",
+        "ROLLBACK_COMPLETE",
+        "DELETE_IN_PROGRESS",
+        "DELETE_FAILED",
+        "DELETE_COMPLETE",
+        "UPDATE_IN_PROGRESS",
+        "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+        "UPDATE_COMPLETE",
+        "UPDATE_FAILED",
+        "UPDATE_ROLLBACK_IN_PROGRESS",
+        "UPDATE_ROLLBACK_FAILED",
+        "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "REVIEW_IN_PROGRESS",
+        "IMPORT_IN_PROGRESS",
+        "IMPORT_COMPLETE",
+        "IMPORT_ROLLBACK_IN_PROGRESS",
+        "IMPORT_ROLLBACK_FAILED",
+        "IMPORT_ROLLBACK_COMPLETE",
+    ],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -2105,7 +2761,8 @@ pub static STACK_SUMMARY: Schema = Schema {
         member("CreationTime", "CreationTime", "</CreationTime>", Type::Timestamp).required(),
         member("LastUpdatedTime", "LastUpdatedTime", "</LastUpdatedTime>", Type::Timestamp),
         member("DeletionTime", "DeletionTime", "</DeletionTime>", Type::Timestamp),
-        member("StackStatus", "StackStatus", "</StackStatus>", Type::String).required(),
+        member("StackStatus", "StackStatus", "</StackStatus>", Type::Limited(&LIMITS_STACK_STATUS))
+            .required(),
         member("StackStatusReason", "StackStatusReason", "</StackStatusReason>", Type::String),
         member("ParentId", "ParentId", "</ParentId>", Type::String),
         member("RootId", "RootId", "</RootId>", Type::String),
@@ -2139,10 +2796,16 @@ structure!(Tag, TAG, [0 key, 1 value, ]);
 pub static TAG: Schema = Schema {
     name: "Tag",
     members: &[
-        member("Key", "Key", "</Key>", Type::String).required(),
-        member("Value", "Value", "</Value>", Type::String).required(),
+        member("Key", "Key", "</Key>", Type::Limited(&LIMITS_TAG_KEY)).required(),
+        member("Value", "Value", "</Value>", Type::Limited(&LIMITS_TAG_VALUE)).required(),
     ],
 };
+
+static LIMITS_TAG_KEY: Limits = Limits { kind: Type::String, values: &[], min: Some(1), max: Some(128) };
+
+static LIMITS_TAG_VALUE: Limits = Limits { kind: Type::String, values: &[], min: Some(1), max: Some(256) };
+
+static LIMITS_TEMPLATE_BODY: Limits = Limits { kind: Type::String, values: &[], min: Some(1), max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct TemplateParameter {
@@ -2160,9 +2823,12 @@ pub static TEMPLATE_PARAMETER: Schema = Schema {
         member("ParameterKey", "ParameterKey", "</ParameterKey>", Type::String),
         member("DefaultValue", "DefaultValue", "</DefaultValue>", Type::String),
         member("NoEcho", "NoEcho", "</NoEcho>", Type::Boolean),
-        member("Description", "Description", "</Description>", Type::String),
+        member("Description", "Description", "</Description>", Type::Limited(&LIMITS_DESCRIPTION)),
     ],
 };
+
+static LIMITS_TEMPLATE_STAGE: Limits =
+    Limits { kind: Type::String, values: &["Original", "Processed"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct TemplateSummaryConfig {
@@ -2180,6 +2846,11 @@ pub static TEMPLATE_SUMMARY_CONFIG: Schema = Schema {
         Type::Boolean,
     )],
 };
+
+static LIMITS_TEMPLATE_URL: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(5120) };
+
+static LIMITS_TIMEOUT_MINUTES: Limits = Limits { kind: Type::Integer, values: &[], min: Some(1), max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct UpdateStackInput {
@@ -2209,20 +2880,20 @@ pub static UPDATE_STACK_INPUT: Schema = Schema {
     name: "UpdateStackInput",
     members: &[
         member("StackName", "StackName", "</StackName>", Type::String).required(),
-        member("TemplateBody", "TemplateBody", "</TemplateBody>", Type::String),
-        member("TemplateURL", "TemplateURL", "</TemplateURL>", Type::String),
+        member("TemplateBody", "TemplateBody", "</TemplateBody>", Type::Limited(&LIMITS_TEMPLATE_BODY)),
+        member("TemplateURL", "TemplateURL", "</TemplateURL>", Type::Limited(&LIMITS_TEMPLATE_URL)),
         member("UsePreviousTemplate", "UsePreviousTemplate", "</UsePreviousTemplate>", Type::Boolean),
         member(
             "StackPolicyDuringUpdateBody",
             "StackPolicyDuringUpdateBody",
             "</StackPolicyDuringUpdateBody>",
-            Type::String,
+            Type::Limited(&LIMITS_STACK_POLICY_DURING_UPDATE_BODY),
         ),
         member(
             "StackPolicyDuringUpdateURL",
             "StackPolicyDuringUpdateURL",
             "</StackPolicyDuringUpdateURL>",
-            Type::String,
+            Type::Limited(&LIMITS_STACK_POLICY_DURING_UPDATE_URL),
         ),
         member(
             "Parameters",
@@ -2234,23 +2905,41 @@ pub static UPDATE_STACK_INPUT: Schema = Schema {
             "Capabilities",
             "Capabilities",
             "</Capabilities>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_CAPABILITY),
+            }),
         ),
         member(
             "ResourceTypes",
             "ResourceTypes",
             "</ResourceTypes>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_RESOURCE_TYPE),
+            }),
         ),
-        member("RoleARN", "RoleARN", "</RoleARN>", Type::String),
+        member("RoleARN", "RoleARN", "</RoleARN>", Type::Limited(&LIMITS_ROLE_ARN)),
         member(
             "RollbackConfiguration",
             "RollbackConfiguration",
             "</RollbackConfiguration>",
             Type::Structure(&ROLLBACK_CONFIGURATION),
         ),
-        member("StackPolicyBody", "StackPolicyBody", "</StackPolicyBody>", Type::String),
-        member("StackPolicyURL", "StackPolicyURL", "</StackPolicyURL>", Type::String),
+        member(
+            "StackPolicyBody",
+            "StackPolicyBody",
+            "</StackPolicyBody>",
+            Type::Limited(&LIMITS_STACK_POLICY_BODY),
+        ),
+        member(
+            "StackPolicyURL",
+            "StackPolicyURL",
+            "</StackPolicyURL>",
+            Type::Limited(&LIMITS_STACK_POLICY_URL),
+        ),
         member(
             "NotificationARNs",
             "NotificationARNs",
@@ -2264,7 +2953,12 @@ pub static UPDATE_STACK_INPUT: Schema = Schema {
             Type::List(&List { item: "</member>", flattened: false, element: Type::Structure(&TAG) }),
         ),
         member("DisableRollback", "DisableRollback", "</DisableRollback>", Type::Boolean),
-        member("ClientRequestToken", "ClientRequestToken", "</ClientRequestToken>", Type::String),
+        member(
+            "ClientRequestToken",
+            "ClientRequestToken",
+            "</ClientRequestToken>",
+            Type::Limited(&LIMITS_CLIENT_REQUEST_TOKEN),
+        ),
         member("RetainExceptOnCreate", "RetainExceptOnCreate", "</RetainExceptOnCreate>", Type::Boolean),
     ],
 };
@@ -2303,7 +2997,7 @@ pub static UPDATE_TERMINATION_PROTECTION_INPUT: Schema = Schema {
             Type::Boolean,
         )
         .required(),
-        member("StackName", "StackName", "</StackName>", Type::String).required(),
+        member("StackName", "StackName", "</StackName>", Type::Limited(&LIMITS_STACK_NAME_OR_ID)).required(),
     ],
 };
 
@@ -2330,8 +3024,8 @@ structure!(ValidateTemplateInput, VALIDATE_TEMPLATE_INPUT, [0 template_body, 1 t
 pub static VALIDATE_TEMPLATE_INPUT: Schema = Schema {
     name: "ValidateTemplateInput",
     members: &[
-        member("TemplateBody", "TemplateBody", "</TemplateBody>", Type::String),
-        member("TemplateURL", "TemplateURL", "</TemplateURL>", Type::String),
+        member("TemplateBody", "TemplateBody", "</TemplateBody>", Type::Limited(&LIMITS_TEMPLATE_BODY)),
+        member("TemplateURL", "TemplateURL", "</TemplateURL>", Type::Limited(&LIMITS_TEMPLATE_URL)),
     ],
 };
 
@@ -2359,12 +3053,16 @@ pub static VALIDATE_TEMPLATE_OUTPUT: Schema = Schema {
                 element: Type::Structure(&TEMPLATE_PARAMETER),
             }),
         ),
-        member("Description", "Description", "</Description>", Type::String),
+        member("Description", "Description", "</Description>", Type::Limited(&LIMITS_DESCRIPTION)),
         member(
             "Capabilities",
             "Capabilities",
             "</Capabilities>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_CAPABILITY),
+            }),
         ),
         member("CapabilitiesReason", "CapabilitiesReason", "</CapabilitiesReason>", Type::String),
         member(
@@ -2375,6 +3073,9 @@ pub static VALIDATE_TEMPLATE_OUTPUT: Schema = Schema {
         ),
     ],
 };
+
+static LIMITS_VALIDATION_STATUS: Limits =
+    Limits { kind: Type::String, values: &["FAILED", "SKIPPED"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct Warnings {
@@ -2389,6 +3090,10 @@ pub static WARNINGS: Schema = Schema {
         "UnrecognizedResourceTypes",
         "UnrecognizedResourceTypes",
         "</UnrecognizedResourceTypes>",
-        Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+        Type::List(&List {
+            item: "</member>",
+            flattened: false,
+            element: Type::Limited(&LIMITS_RESOURCE_TYPE),
+        }),
     )],
 };

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::dispatch::call;
-use crate::schema::{List, Map, Member, Schema, Type, member};
+use crate::schema::{Limits, List, Map, Member, Schema, Type, member};
 use crate::value::{Blob, Document};
 use crate::{Encoded, Error, ParsedRequest};
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::dispatch::call;
-use crate::schema::{List, Map, Member, Schema, Type, member};
+use crate::schema::{Limits, List, Map, Member, Schema, Type, member};
 use crate::value::{Blob, Document};
 use crate::{Encoded, Error, ParsedRequest};
 
@@ -266,6 +266,16 @@ pub static ADVANCED_CONFIGURATION: Schema = Schema {
     ],
 };
 
+static LIMITS_AGENT_UPDATE_STATUS: Limits = Limits {
+    kind: Type::String,
+    values: &["PENDING", "STAGING", "STAGED", "UPDATING", "UPDATED", "FAILED"],
+    min: None,
+    max: None,
+};
+
+static LIMITS_ASSIGN_PUBLIC_IP: Limits =
+    Limits { kind: Type::String, values: &["ENABLED", "DISABLED"], min: None, max: None };
+
 #[derive(Clone, Default, PartialEq)]
 pub struct Attachment {
     pub id: Option<String>,
@@ -326,10 +336,13 @@ pub static ATTRIBUTE: Schema = Schema {
     members: &[
         member("name", "name", "name", Type::String).required(),
         member("value", "value", "value", Type::String),
-        member("targetType", "targetType", "targetType", Type::String),
+        member("targetType", "targetType", "targetType", Type::Limited(&LIMITS_TARGET_TYPE)),
         member("targetId", "targetId", "targetId", Type::String),
     ],
 };
+
+static LIMITS_AVAILABILITY_ZONE_REBALANCING: Limits =
+    Limits { kind: Type::String, values: &["ENABLED", "DISABLED"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct AwsVpcConfiguration {
@@ -356,7 +369,7 @@ pub static AWS_VPC_CONFIGURATION: Schema = Schema {
             "securityGroups",
             Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
         ),
-        member("assignPublicIp", "assignPublicIp", "assignPublicIp", Type::String),
+        member("assignPublicIp", "assignPublicIp", "assignPublicIp", Type::Limited(&LIMITS_ASSIGN_PUBLIC_IP)),
     ],
 };
 
@@ -394,10 +407,16 @@ pub static CAPACITY_PROVIDER_STRATEGY_ITEM: Schema = Schema {
     name: "CapacityProviderStrategyItem",
     members: &[
         member("capacityProvider", "capacityProvider", "capacityProvider", Type::String).required(),
-        member("weight", "weight", "weight", Type::Integer),
-        member("base", "base", "base", Type::Integer),
+        member("weight", "weight", "weight", Type::Limited(&LIMITS_CAPACITY_PROVIDER_STRATEGY_ITEM_WEIGHT)),
+        member("base", "base", "base", Type::Limited(&LIMITS_CAPACITY_PROVIDER_STRATEGY_ITEM_BASE)),
     ],
 };
+
+static LIMITS_CAPACITY_PROVIDER_STRATEGY_ITEM_BASE: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(0), max: Some(100000) };
+
+static LIMITS_CAPACITY_PROVIDER_STRATEGY_ITEM_WEIGHT: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(0), max: Some(1000) };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct Cluster {
@@ -521,6 +540,13 @@ pub static CLUSTER_CONFIGURATION: Schema = Schema {
     ],
 };
 
+static LIMITS_CLUSTER_FIELD: Limits = Limits {
+    kind: Type::String,
+    values: &["ATTACHMENTS", "CONFIGURATIONS", "SETTINGS", "STATISTICS", "TAGS"],
+    min: None,
+    max: None,
+};
+
 #[derive(Clone, Default, PartialEq)]
 pub struct ClusterServiceConnectDefaults {
     pub namespace: Option<String>,
@@ -555,8 +581,17 @@ structure!(ClusterSetting, CLUSTER_SETTING, [0 name, 1 value, ]);
 
 pub static CLUSTER_SETTING: Schema = Schema {
     name: "ClusterSetting",
-    members: &[member("name", "name", "name", Type::String), member("value", "value", "value", Type::String)],
+    members: &[
+        member("name", "name", "name", Type::Limited(&LIMITS_CLUSTER_SETTING_NAME)),
+        member("value", "value", "value", Type::String),
+    ],
 };
+
+static LIMITS_CLUSTER_SETTING_NAME: Limits =
+    Limits { kind: Type::String, values: &["containerInsights"], min: None, max: None };
+
+static LIMITS_CONNECTIVITY: Limits =
+    Limits { kind: Type::String, values: &["CONNECTED", "DISCONNECTED"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct Container {
@@ -613,7 +648,7 @@ pub static CONTAINER: Schema = Schema {
                 element: Type::Structure(&NETWORK_INTERFACE),
             }),
         ),
-        member("healthStatus", "healthStatus", "healthStatus", Type::String),
+        member("healthStatus", "healthStatus", "healthStatus", Type::Limited(&LIMITS_HEALTH_STATUS)),
         member(
             "managedAgents",
             "managedAgents",
@@ -686,7 +721,12 @@ pub static CONTAINER_INSTANCE: Schema = Schema {
         member("agentConnected", "agentConnected", "agentConnected", Type::Boolean),
         member("runningTasksCount", "runningTasksCount", "runningTasksCount", Type::Integer),
         member("pendingTasksCount", "pendingTasksCount", "pendingTasksCount", Type::Integer),
-        member("agentUpdateStatus", "agentUpdateStatus", "agentUpdateStatus", Type::String),
+        member(
+            "agentUpdateStatus",
+            "agentUpdateStatus",
+            "agentUpdateStatus",
+            Type::Limited(&LIMITS_AGENT_UPDATE_STATUS),
+        ),
         member(
             "attributes",
             "attributes",
@@ -716,6 +756,9 @@ pub static CONTAINER_INSTANCE: Schema = Schema {
     ],
 };
 
+static LIMITS_CONTAINER_INSTANCE_FIELD: Limits =
+    Limits { kind: Type::String, values: &["TAGS", "CONTAINER_INSTANCE_HEALTH"], min: None, max: None };
+
 #[derive(Clone, Default, PartialEq)]
 pub struct ContainerInstanceHealthStatus {
     pub overall_status: Option<String>,
@@ -727,7 +770,12 @@ structure!(ContainerInstanceHealthStatus, CONTAINER_INSTANCE_HEALTH_STATUS, [0 o
 pub static CONTAINER_INSTANCE_HEALTH_STATUS: Schema = Schema {
     name: "ContainerInstanceHealthStatus",
     members: &[
-        member("overallStatus", "overallStatus", "overallStatus", Type::String),
+        member(
+            "overallStatus",
+            "overallStatus",
+            "overallStatus",
+            Type::Limited(&LIMITS_INSTANCE_HEALTH_CHECK_STATE),
+        ),
         member(
             "details",
             "details",
@@ -739,6 +787,13 @@ pub static CONTAINER_INSTANCE_HEALTH_STATUS: Schema = Schema {
             }),
         ),
     ],
+};
+
+static LIMITS_CONTAINER_INSTANCE_STATUS: Limits = Limits {
+    kind: Type::String,
+    values: &["ACTIVE", "DRAINING", "REGISTERING", "DEREGISTERING", "REGISTRATION_FAILED"],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -1031,7 +1086,7 @@ pub static DEPLOYMENT: Schema = Schema {
                 element: Type::Structure(&CAPACITY_PROVIDER_STRATEGY_ITEM),
             }),
         ),
-        member("launchType", "launchType", "launchType", Type::String),
+        member("launchType", "launchType", "launchType", Type::Limited(&LIMITS_LAUNCH_TYPE)),
         member("platformVersion", "platformVersion", "platformVersion", Type::String),
         member("platformFamily", "platformFamily", "platformFamily", Type::String),
         member(
@@ -1040,7 +1095,12 @@ pub static DEPLOYMENT: Schema = Schema {
             "networkConfiguration",
             Type::Structure(&NETWORK_CONFIGURATION),
         ),
-        member("rolloutState", "rolloutState", "rolloutState", Type::String),
+        member(
+            "rolloutState",
+            "rolloutState",
+            "rolloutState",
+            Type::Limited(&LIMITS_DEPLOYMENT_ROLLOUT_STATE),
+        ),
         member("rolloutStateReason", "rolloutStateReason", "rolloutStateReason", Type::String),
         member(
             "serviceConnectConfiguration",
@@ -1154,7 +1214,7 @@ pub static DEPLOYMENT_CONFIGURATION: Schema = Schema {
         member("maximumPercent", "maximumPercent", "maximumPercent", Type::Integer),
         member("minimumHealthyPercent", "minimumHealthyPercent", "minimumHealthyPercent", Type::Integer),
         member("alarms", "alarms", "alarms", Type::Structure(&DEPLOYMENT_ALARMS)),
-        member("strategy", "strategy", "strategy", Type::String),
+        member("strategy", "strategy", "strategy", Type::Limited(&LIMITS_DEPLOYMENT_STRATEGY)),
         member("bakeTimeInMinutes", "bakeTimeInMinutes", "bakeTimeInMinutes", Type::Integer),
         member(
             "lifecycleHooks",
@@ -1190,8 +1250,11 @@ structure!(DeploymentController, DEPLOYMENT_CONTROLLER, [0 type_, ]);
 
 pub static DEPLOYMENT_CONTROLLER: Schema = Schema {
     name: "DeploymentController",
-    members: &[member("type", "type", "type", Type::String).required()],
+    members: &[member("type", "type", "type", Type::Limited(&LIMITS_DEPLOYMENT_CONTROLLER_TYPE)).required()],
 };
+
+static LIMITS_DEPLOYMENT_CONTROLLER_TYPE: Limits =
+    Limits { kind: Type::String, values: &["ECS", "CODE_DEPLOY", "EXTERNAL"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct DeploymentEphemeralStorage {
@@ -1220,14 +1283,23 @@ structure!(DeploymentLifecycleHook, DEPLOYMENT_LIFECYCLE_HOOK, [0 target_type, 1
 pub static DEPLOYMENT_LIFECYCLE_HOOK: Schema = Schema {
     name: "DeploymentLifecycleHook",
     members: &[
-        member("targetType", "targetType", "targetType", Type::String),
+        member(
+            "targetType",
+            "targetType",
+            "targetType",
+            Type::Limited(&LIMITS_DEPLOYMENT_LIFECYCLE_HOOK_TARGET_TYPE),
+        ),
         member("hookTargetArn", "hookTargetArn", "hookTargetArn", Type::String),
         member("roleArn", "roleArn", "roleArn", Type::String),
         member(
             "lifecycleStages",
             "lifecycleStages",
             "lifecycleStages",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_DEPLOYMENT_LIFECYCLE_HOOK_STAGE),
+            }),
         ),
         member("hookDetails", "hookDetails", "hookDetails", Type::Document),
         member(
@@ -1238,6 +1310,31 @@ pub static DEPLOYMENT_LIFECYCLE_HOOK: Schema = Schema {
         ),
     ],
 };
+
+static LIMITS_DEPLOYMENT_LIFECYCLE_HOOK_ACTION: Limits =
+    Limits { kind: Type::String, values: &["ROLLBACK", "CONTINUE"], min: None, max: None };
+
+static LIMITS_DEPLOYMENT_LIFECYCLE_HOOK_DURATION: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(1), max: Some(20160) };
+
+static LIMITS_DEPLOYMENT_LIFECYCLE_HOOK_STAGE: Limits = Limits {
+    kind: Type::String,
+    values: &[
+        "RECONCILE_SERVICE",
+        "PRE_SCALE_UP",
+        "POST_SCALE_UP",
+        "TEST_TRAFFIC_SHIFT",
+        "POST_TEST_TRAFFIC_SHIFT",
+        "PRE_PRODUCTION_TRAFFIC_SHIFT",
+        "PRODUCTION_TRAFFIC_SHIFT",
+        "POST_PRODUCTION_TRAFFIC_SHIFT",
+    ],
+    min: None,
+    max: None,
+};
+
+static LIMITS_DEPLOYMENT_LIFECYCLE_HOOK_TARGET_TYPE: Limits =
+    Limits { kind: Type::String, values: &["AWS_LAMBDA", "PAUSE"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct DeploymentLifecycleHookTimeoutConfiguration {
@@ -1250,9 +1347,24 @@ structure!(DeploymentLifecycleHookTimeoutConfiguration, DEPLOYMENT_LIFECYCLE_HOO
 pub static DEPLOYMENT_LIFECYCLE_HOOK_TIMEOUT_CONFIGURATION: Schema = Schema {
     name: "DeploymentLifecycleHookTimeoutConfiguration",
     members: &[
-        member("timeoutInMinutes", "timeoutInMinutes", "timeoutInMinutes", Type::Integer),
-        member("action", "action", "action", Type::String),
+        member(
+            "timeoutInMinutes",
+            "timeoutInMinutes",
+            "timeoutInMinutes",
+            Type::Limited(&LIMITS_DEPLOYMENT_LIFECYCLE_HOOK_DURATION),
+        ),
+        member("action", "action", "action", Type::Limited(&LIMITS_DEPLOYMENT_LIFECYCLE_HOOK_ACTION)),
     ],
+};
+
+static LIMITS_DEPLOYMENT_ROLLOUT_STATE: Limits =
+    Limits { kind: Type::String, values: &["COMPLETED", "FAILED", "IN_PROGRESS"], min: None, max: None };
+
+static LIMITS_DEPLOYMENT_STRATEGY: Limits = Limits {
+    kind: Type::String,
+    values: &["ROLLING", "BLUE_GREEN", "LINEAR", "CANARY"],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -1311,7 +1423,11 @@ pub static DESCRIBE_CLUSTERS_REQUEST: Schema = Schema {
             "include",
             "include",
             "include",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_CLUSTER_FIELD),
+            }),
         ),
     ],
 };
@@ -1366,7 +1482,11 @@ pub static DESCRIBE_CONTAINER_INSTANCES_REQUEST: Schema = Schema {
             "include",
             "include",
             "include",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_CONTAINER_INSTANCE_FIELD),
+            }),
         ),
     ],
 };
@@ -1425,7 +1545,11 @@ pub static DESCRIBE_SERVICES_REQUEST: Schema = Schema {
             "include",
             "include",
             "include",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_SERVICE_FIELD),
+            }),
         ),
     ],
 };
@@ -1480,7 +1604,11 @@ pub static DESCRIBE_TASKS_REQUEST: Schema = Schema {
             "include",
             "include",
             "include",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_TASK_FIELD),
+            }),
         ),
     ],
 };
@@ -1510,6 +1638,9 @@ pub static DESCRIBE_TASKS_RESPONSE: Schema = Schema {
         ),
     ],
 };
+
+static LIMITS_DESIRED_STATUS: Limits =
+    Limits { kind: Type::String, values: &["RUNNING", "PENDING", "STOPPED"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct DiscoverPollEndpointRequest {
@@ -1547,6 +1678,12 @@ pub static DISCOVER_POLL_ENDPOINT_RESPONSE: Schema = Schema {
     ],
 };
 
+static LIMITS_DURATION: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(0), max: Some(2147483647) };
+
+static LIMITS_EBS_RESOURCE_TYPE: Limits =
+    Limits { kind: Type::String, values: &["volume"], min: None, max: None };
+
 #[derive(Clone, Default, PartialEq)]
 pub struct EBSTagSpecification {
     pub resource_type: Option<String>,
@@ -1559,14 +1696,15 @@ structure!(EBSTagSpecification, EBS_TAG_SPECIFICATION, [0 resource_type, 1 tags,
 pub static EBS_TAG_SPECIFICATION: Schema = Schema {
     name: "EBSTagSpecification",
     members: &[
-        member("resourceType", "resourceType", "resourceType", Type::String).required(),
+        member("resourceType", "resourceType", "resourceType", Type::Limited(&LIMITS_EBS_RESOURCE_TYPE))
+            .required(),
         member(
             "tags",
             "tags",
             "tags",
             Type::List(&List { item: "</member>", flattened: false, element: Type::Structure(&TAG) }),
         ),
-        member("propagateTags", "propagateTags", "propagateTags", Type::String),
+        member("propagateTags", "propagateTags", "propagateTags", Type::Limited(&LIMITS_PROPAGATE_TAGS)),
     ],
 };
 
@@ -1582,9 +1720,12 @@ pub static ENVIRONMENT_FILE: Schema = Schema {
     name: "EnvironmentFile",
     members: &[
         member("value", "value", "value", Type::String).required(),
-        member("type", "type", "type", Type::String).required(),
+        member("type", "type", "type", Type::Limited(&LIMITS_ENVIRONMENT_FILE_TYPE)).required(),
     ],
 };
+
+static LIMITS_ENVIRONMENT_FILE_TYPE: Limits =
+    Limits { kind: Type::String, values: &["s3"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct EphemeralStorage {
@@ -1611,7 +1752,7 @@ pub static EXECUTE_COMMAND_CONFIGURATION: Schema = Schema {
     name: "ExecuteCommandConfiguration",
     members: &[
         member("kmsKeyId", "kmsKeyId", "kmsKeyId", Type::String),
-        member("logging", "logging", "logging", Type::String),
+        member("logging", "logging", "logging", Type::Limited(&LIMITS_EXECUTE_COMMAND_LOGGING)),
         member(
             "logConfiguration",
             "logConfiguration",
@@ -1648,6 +1789,9 @@ pub static EXECUTE_COMMAND_LOG_CONFIGURATION: Schema = Schema {
     ],
 };
 
+static LIMITS_EXECUTE_COMMAND_LOGGING: Limits =
+    Limits { kind: Type::String, values: &["NONE", "DEFAULT", "OVERRIDE"], min: None, max: None };
+
 #[derive(Clone, Default, PartialEq)]
 pub struct Failure {
     pub arn: Option<String>,
@@ -1665,6 +1809,9 @@ pub static FAILURE: Schema = Schema {
         member("detail", "detail", "detail", Type::String),
     ],
 };
+
+static LIMITS_HEALTH_STATUS: Limits =
+    Limits { kind: Type::String, values: &["HEALTHY", "UNHEALTHY", "UNKNOWN"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct InferenceAccelerator {
@@ -1712,12 +1859,26 @@ structure!(InstanceHealthCheckResult, INSTANCE_HEALTH_CHECK_RESULT, [0 type_, 1 
 pub static INSTANCE_HEALTH_CHECK_RESULT: Schema = Schema {
     name: "InstanceHealthCheckResult",
     members: &[
-        member("type", "type", "type", Type::String),
-        member("status", "status", "status", Type::String),
+        member("type", "type", "type", Type::Limited(&LIMITS_INSTANCE_HEALTH_CHECK_TYPE)),
+        member("status", "status", "status", Type::Limited(&LIMITS_INSTANCE_HEALTH_CHECK_STATE)),
         member("statusReason", "statusReason", "statusReason", Type::String),
         member("lastUpdated", "lastUpdated", "lastUpdated", Type::Timestamp),
         member("lastStatusChange", "lastStatusChange", "lastStatusChange", Type::Timestamp),
     ],
+};
+
+static LIMITS_INSTANCE_HEALTH_CHECK_STATE: Limits = Limits {
+    kind: Type::String,
+    values: &["OK", "IMPAIRED", "INSUFFICIENT_DATA", "INITIALIZING"],
+    min: None,
+    max: None,
+};
+
+static LIMITS_INSTANCE_HEALTH_CHECK_TYPE: Limits = Limits {
+    kind: Type::String,
+    values: &["CONTAINER_RUNTIME", "ACCELERATED_COMPUTE", "DAEMON"],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -1731,6 +1892,13 @@ structure!(KeyValuePair, KEY_VALUE_PAIR, [0 name, 1 value, ]);
 pub static KEY_VALUE_PAIR: Schema = Schema {
     name: "KeyValuePair",
     members: &[member("name", "name", "name", Type::String), member("value", "value", "value", Type::String)],
+};
+
+static LIMITS_LAUNCH_TYPE: Limits = Limits {
+    kind: Type::String,
+    values: &["EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -1764,7 +1932,7 @@ structure!(ListAccountSettingsRequest, LIST_ACCOUNT_SETTINGS_REQUEST, [0 name, 1
 pub static LIST_ACCOUNT_SETTINGS_REQUEST: Schema = Schema {
     name: "ListAccountSettingsRequest",
     members: &[
-        member("name", "name", "name", Type::String),
+        member("name", "name", "name", Type::Limited(&LIMITS_SETTING_NAME)),
         member("value", "value", "value", Type::String),
         member("principalArn", "principalArn", "principalArn", Type::String),
         member("effectiveSettings", "effectiveSettings", "effectiveSettings", Type::Boolean),
@@ -1810,7 +1978,7 @@ pub static LIST_ATTRIBUTES_REQUEST: Schema = Schema {
     name: "ListAttributesRequest",
     members: &[
         member("cluster", "cluster", "cluster", Type::String),
-        member("targetType", "targetType", "targetType", Type::String).required(),
+        member("targetType", "targetType", "targetType", Type::Limited(&LIMITS_TARGET_TYPE)).required(),
         member("attributeName", "attributeName", "attributeName", Type::String),
         member("attributeValue", "attributeValue", "attributeValue", Type::String),
         member("nextToken", "nextToken", "nextToken", Type::String),
@@ -1894,7 +2062,7 @@ pub static LIST_CONTAINER_INSTANCES_REQUEST: Schema = Schema {
         member("filter", "filter", "filter", Type::String),
         member("nextToken", "nextToken", "nextToken", Type::String),
         member("maxResults", "maxResults", "maxResults", Type::Integer),
-        member("status", "status", "status", Type::String),
+        member("status", "status", "status", Type::Limited(&LIMITS_CONTAINER_INSTANCE_STATUS)),
     ],
 };
 
@@ -1937,9 +2105,19 @@ pub static LIST_SERVICES_REQUEST: Schema = Schema {
         member("cluster", "cluster", "cluster", Type::String),
         member("nextToken", "nextToken", "nextToken", Type::String),
         member("maxResults", "maxResults", "maxResults", Type::Integer),
-        member("launchType", "launchType", "launchType", Type::String),
-        member("schedulingStrategy", "schedulingStrategy", "schedulingStrategy", Type::String),
-        member("resourceManagementType", "resourceManagementType", "resourceManagementType", Type::String),
+        member("launchType", "launchType", "launchType", Type::Limited(&LIMITS_LAUNCH_TYPE)),
+        member(
+            "schedulingStrategy",
+            "schedulingStrategy",
+            "schedulingStrategy",
+            Type::Limited(&LIMITS_SCHEDULING_STRATEGY),
+        ),
+        member(
+            "resourceManagementType",
+            "resourceManagementType",
+            "resourceManagementType",
+            Type::Limited(&LIMITS_RESOURCE_MANAGEMENT_TYPE),
+        ),
     ],
 };
 
@@ -2019,8 +2197,8 @@ pub static LIST_TASKS_REQUEST: Schema = Schema {
         member("maxResults", "maxResults", "maxResults", Type::Integer),
         member("startedBy", "startedBy", "startedBy", Type::String),
         member("serviceName", "serviceName", "serviceName", Type::String),
-        member("desiredStatus", "desiredStatus", "desiredStatus", Type::String),
-        member("launchType", "launchType", "launchType", Type::String),
+        member("desiredStatus", "desiredStatus", "desiredStatus", Type::Limited(&LIMITS_DESIRED_STATUS)),
+        member("launchType", "launchType", "launchType", Type::Limited(&LIMITS_LAUNCH_TYPE)),
         member("daemonName", "daemonName", "daemonName", Type::String),
     ],
 };
@@ -2085,7 +2263,7 @@ structure!(LogConfiguration, LOG_CONFIGURATION, [0 log_driver, 1 options, 2 secr
 pub static LOG_CONFIGURATION: Schema = Schema {
     name: "LogConfiguration",
     members: &[
-        member("logDriver", "logDriver", "logDriver", Type::String).required(),
+        member("logDriver", "logDriver", "logDriver", Type::Limited(&LIMITS_LOG_DRIVER)).required(),
         member(
             "options",
             "options",
@@ -2099,6 +2277,13 @@ pub static LOG_CONFIGURATION: Schema = Schema {
             Type::List(&List { item: "</member>", flattened: false, element: Type::Structure(&SECRET) }),
         ),
     ],
+};
+
+static LIMITS_LOG_DRIVER: Limits = Limits {
+    kind: Type::String,
+    values: &["json-file", "syslog", "journald", "gelf", "fluentd", "awslogs", "splunk", "awsfirelens"],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -2115,11 +2300,14 @@ pub static MANAGED_AGENT: Schema = Schema {
     name: "ManagedAgent",
     members: &[
         member("lastStartedAt", "lastStartedAt", "lastStartedAt", Type::Timestamp),
-        member("name", "name", "name", Type::String),
+        member("name", "name", "name", Type::Limited(&LIMITS_MANAGED_AGENT_NAME)),
         member("reason", "reason", "reason", Type::String),
         member("lastStatus", "lastStatus", "lastStatus", Type::String),
     ],
 };
+
+static LIMITS_MANAGED_AGENT_NAME: Limits =
+    Limits { kind: Type::String, values: &["ExecuteCommandAgent"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct ManagedAgentStateChange {
@@ -2135,7 +2323,13 @@ pub static MANAGED_AGENT_STATE_CHANGE: Schema = Schema {
     name: "ManagedAgentStateChange",
     members: &[
         member("containerName", "containerName", "containerName", Type::String).required(),
-        member("managedAgentName", "managedAgentName", "managedAgentName", Type::String).required(),
+        member(
+            "managedAgentName",
+            "managedAgentName",
+            "managedAgentName",
+            Type::Limited(&LIMITS_MANAGED_AGENT_NAME),
+        )
+        .required(),
         member("status", "status", "status", Type::String).required(),
         member("reason", "reason", "reason", Type::String),
     ],
@@ -2180,7 +2374,7 @@ pub static NETWORK_BINDING: Schema = Schema {
         member("bindIP", "bindIP", "bindIP", Type::String),
         member("containerPort", "containerPort", "containerPort", Type::Integer),
         member("hostPort", "hostPort", "hostPort", Type::Integer),
-        member("protocol", "protocol", "protocol", Type::String),
+        member("protocol", "protocol", "protocol", Type::Limited(&LIMITS_TRANSPORT_PROTOCOL)),
         member("containerPortRange", "containerPortRange", "containerPortRange", Type::String),
         member("hostPortRange", "hostPortRange", "hostPortRange", Type::String),
     ],
@@ -2232,10 +2426,13 @@ structure!(PlacementConstraint, PLACEMENT_CONSTRAINT, [0 type_, 1 expression, ])
 pub static PLACEMENT_CONSTRAINT: Schema = Schema {
     name: "PlacementConstraint",
     members: &[
-        member("type", "type", "type", Type::String),
+        member("type", "type", "type", Type::Limited(&LIMITS_PLACEMENT_CONSTRAINT_TYPE)),
         member("expression", "expression", "expression", Type::String),
     ],
 };
+
+static LIMITS_PLACEMENT_CONSTRAINT_TYPE: Limits =
+    Limits { kind: Type::String, values: &["distinctInstance", "memberOf"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct PlacementStrategy {
@@ -2247,8 +2444,14 @@ structure!(PlacementStrategy, PLACEMENT_STRATEGY, [0 type_, 1 field, ]);
 
 pub static PLACEMENT_STRATEGY: Schema = Schema {
     name: "PlacementStrategy",
-    members: &[member("type", "type", "type", Type::String), member("field", "field", "field", Type::String)],
+    members: &[
+        member("type", "type", "type", Type::Limited(&LIMITS_PLACEMENT_STRATEGY_TYPE)),
+        member("field", "field", "field", Type::String),
+    ],
 };
+
+static LIMITS_PLACEMENT_STRATEGY_TYPE: Limits =
+    Limits { kind: Type::String, values: &["random", "spread", "binpack"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct PlatformDevice {
@@ -2262,9 +2465,18 @@ pub static PLATFORM_DEVICE: Schema = Schema {
     name: "PlatformDevice",
     members: &[
         member("id", "id", "id", Type::String).required(),
-        member("type", "type", "type", Type::String).required(),
+        member("type", "type", "type", Type::Limited(&LIMITS_PLATFORM_DEVICE_TYPE)).required(),
     ],
 };
+
+static LIMITS_PLATFORM_DEVICE_TYPE: Limits =
+    Limits { kind: Type::String, values: &["GPU"], min: None, max: None };
+
+static LIMITS_PORT_NUMBER: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(0), max: Some(65535) };
+
+static LIMITS_PROPAGATE_TAGS: Limits =
+    Limits { kind: Type::String, values: &["TASK_DEFINITION", "SERVICE", "NONE"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct PutAccountSettingRequest {
@@ -2278,7 +2490,7 @@ structure!(PutAccountSettingRequest, PUT_ACCOUNT_SETTING_REQUEST, [0 name, 1 val
 pub static PUT_ACCOUNT_SETTING_REQUEST: Schema = Schema {
     name: "PutAccountSettingRequest",
     members: &[
-        member("name", "name", "name", Type::String).required(),
+        member("name", "name", "name", Type::Limited(&LIMITS_SETTING_NAME)).required(),
         member("value", "value", "value", Type::String).required(),
         member("principalArn", "principalArn", "principalArn", Type::String),
     ],
@@ -2447,6 +2659,9 @@ pub static RESOURCE: Schema = Schema {
     ],
 };
 
+static LIMITS_RESOURCE_MANAGEMENT_TYPE: Limits =
+    Limits { kind: Type::String, values: &["CUSTOMER", "ECS"], min: None, max: None };
+
 #[derive(Clone, Default, PartialEq)]
 pub struct ResourceRequirement {
     pub value: Option<String>,
@@ -2459,9 +2674,12 @@ pub static RESOURCE_REQUIREMENT: Schema = Schema {
     name: "ResourceRequirement",
     members: &[
         member("value", "value", "value", Type::String).required(),
-        member("type", "type", "type", Type::String).required(),
+        member("type", "type", "type", Type::Limited(&LIMITS_RESOURCE_TYPE)).required(),
     ],
 };
+
+static LIMITS_RESOURCE_TYPE: Limits =
+    Limits { kind: Type::String, values: &["GPU", "InferenceAccelerator"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct Scale {
@@ -2473,8 +2691,16 @@ structure!(Scale, SCALE, [0 value, 1 unit, ]);
 
 pub static SCALE: Schema = Schema {
     name: "Scale",
-    members: &[member("value", "value", "value", Type::Double), member("unit", "unit", "unit", Type::String)],
+    members: &[
+        member("value", "value", "value", Type::Double),
+        member("unit", "unit", "unit", Type::Limited(&LIMITS_SCALE_UNIT)),
+    ],
 };
+
+static LIMITS_SCALE_UNIT: Limits = Limits { kind: Type::String, values: &["PERCENT"], min: None, max: None };
+
+static LIMITS_SCHEDULING_STRATEGY: Limits =
+    Limits { kind: Type::String, values: &["REPLICA", "DAEMON"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct Secret {
@@ -2563,7 +2789,7 @@ pub static SERVICE: Schema = Schema {
         member("desiredCount", "desiredCount", "desiredCount", Type::Integer),
         member("runningCount", "runningCount", "runningCount", Type::Integer),
         member("pendingCount", "pendingCount", "pendingCount", Type::Integer),
-        member("launchType", "launchType", "launchType", Type::String),
+        member("launchType", "launchType", "launchType", Type::Limited(&LIMITS_LAUNCH_TYPE)),
         member(
             "capacityProviderStrategy",
             "capacityProviderStrategy",
@@ -2655,7 +2881,12 @@ pub static SERVICE: Schema = Schema {
             "healthCheckGracePeriodSeconds",
             Type::Integer,
         ),
-        member("schedulingStrategy", "schedulingStrategy", "schedulingStrategy", Type::String),
+        member(
+            "schedulingStrategy",
+            "schedulingStrategy",
+            "schedulingStrategy",
+            Type::Limited(&LIMITS_SCHEDULING_STRATEGY),
+        ),
         member(
             "deploymentController",
             "deploymentController",
@@ -2670,15 +2901,20 @@ pub static SERVICE: Schema = Schema {
         ),
         member("createdBy", "createdBy", "createdBy", Type::String),
         member("enableECSManagedTags", "enableECSManagedTags", "enableECSManagedTags", Type::Boolean),
-        member("propagateTags", "propagateTags", "propagateTags", Type::String),
+        member("propagateTags", "propagateTags", "propagateTags", Type::Limited(&LIMITS_PROPAGATE_TAGS)),
         member("enableExecuteCommand", "enableExecuteCommand", "enableExecuteCommand", Type::Boolean),
         member(
             "availabilityZoneRebalancing",
             "availabilityZoneRebalancing",
             "availabilityZoneRebalancing",
-            Type::String,
+            Type::Limited(&LIMITS_AVAILABILITY_ZONE_REBALANCING),
         ),
-        member("resourceManagementType", "resourceManagementType", "resourceManagementType", Type::String),
+        member(
+            "resourceManagementType",
+            "resourceManagementType",
+            "resourceManagementType",
+            Type::Limited(&LIMITS_RESOURCE_MANAGEMENT_TYPE),
+        ),
     ],
 };
 
@@ -2693,10 +2929,19 @@ structure!(ServiceConnectAccessLogConfiguration, SERVICE_CONNECT_ACCESS_LOG_CONF
 pub static SERVICE_CONNECT_ACCESS_LOG_CONFIGURATION: Schema = Schema {
     name: "ServiceConnectAccessLogConfiguration",
     members: &[
-        member("format", "format", "format", Type::String).required(),
-        member("includeQueryParameters", "includeQueryParameters", "includeQueryParameters", Type::String),
+        member("format", "format", "format", Type::Limited(&LIMITS_SERVICE_CONNECT_ACCESS_LOGGING_FORMAT))
+            .required(),
+        member(
+            "includeQueryParameters",
+            "includeQueryParameters",
+            "includeQueryParameters",
+            Type::Limited(&LIMITS_SERVICE_CONNECT_INCLUDE_QUERY_PARAMETERS),
+        ),
     ],
 };
+
+static LIMITS_SERVICE_CONNECT_ACCESS_LOGGING_FORMAT: Limits =
+    Limits { kind: Type::String, values: &["TEXT", "JSON"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct ServiceConnectClientAlias {
@@ -2710,7 +2955,7 @@ structure!(ServiceConnectClientAlias, SERVICE_CONNECT_CLIENT_ALIAS, [0 port, 1 d
 pub static SERVICE_CONNECT_CLIENT_ALIAS: Schema = Schema {
     name: "ServiceConnectClientAlias",
     members: &[
-        member("port", "port", "port", Type::Integer).required(),
+        member("port", "port", "port", Type::Limited(&LIMITS_PORT_NUMBER)).required(),
         member("dnsName", "dnsName", "dnsName", Type::String),
         member(
             "testTrafficRules",
@@ -2762,6 +3007,9 @@ pub static SERVICE_CONNECT_CONFIGURATION: Schema = Schema {
     ],
 };
 
+static LIMITS_SERVICE_CONNECT_INCLUDE_QUERY_PARAMETERS: Limits =
+    Limits { kind: Type::String, values: &["DISABLED", "ENABLED"], min: None, max: None };
+
 #[derive(Clone, Default, PartialEq)]
 pub struct ServiceConnectService {
     pub port_name: Option<String>,
@@ -2789,7 +3037,12 @@ pub static SERVICE_CONNECT_SERVICE: Schema = Schema {
                 element: Type::Structure(&SERVICE_CONNECT_CLIENT_ALIAS),
             }),
         ),
-        member("ingressPortOverride", "ingressPortOverride", "ingressPortOverride", Type::Integer),
+        member(
+            "ingressPortOverride",
+            "ingressPortOverride",
+            "ingressPortOverride",
+            Type::Limited(&LIMITS_PORT_NUMBER),
+        ),
         member("timeout", "timeout", "timeout", Type::Structure(&TIMEOUT_CONFIGURATION)),
         member("tls", "tls", "tls", Type::Structure(&SERVICE_CONNECT_TLS_CONFIGURATION)),
     ],
@@ -2931,6 +3184,8 @@ pub static SERVICE_EVENT: Schema = Schema {
     ],
 };
 
+static LIMITS_SERVICE_FIELD: Limits = Limits { kind: Type::String, values: &["TAGS"], min: None, max: None };
+
 #[derive(Clone, Default, PartialEq)]
 pub struct ServiceManagedEBSVolumeConfiguration {
     pub encrypted: Option<bool>,
@@ -2975,7 +3230,12 @@ pub static SERVICE_MANAGED_EBS_VOLUME_CONFIGURATION: Schema = Schema {
             }),
         ),
         member("roleArn", "roleArn", "roleArn", Type::String).required(),
-        member("filesystemType", "filesystemType", "filesystemType", Type::String),
+        member(
+            "filesystemType",
+            "filesystemType",
+            "filesystemType",
+            Type::Limited(&LIMITS_TASK_FILESYSTEM_TYPE),
+        ),
     ],
 };
 
@@ -3033,12 +3293,37 @@ structure!(Setting, SETTING, [0 name, 1 value, 2 principal_arn, 3 type_, ]);
 pub static SETTING: Schema = Schema {
     name: "Setting",
     members: &[
-        member("name", "name", "name", Type::String),
+        member("name", "name", "name", Type::Limited(&LIMITS_SETTING_NAME)),
         member("value", "value", "value", Type::String),
         member("principalArn", "principalArn", "principalArn", Type::String),
-        member("type", "type", "type", Type::String),
+        member("type", "type", "type", Type::Limited(&LIMITS_SETTING_TYPE)),
     ],
 };
+
+static LIMITS_SETTING_NAME: Limits = Limits {
+    kind: Type::String,
+    values: &[
+        "serviceLongArnFormat",
+        "taskLongArnFormat",
+        "containerInstanceLongArnFormat",
+        "awsvpcTrunking",
+        "containerInsights",
+        "fargateFIPSMode",
+        "tagResourceAuthorization",
+        "fargateTaskRetirementWaitPeriod",
+        "guardDutyActivate",
+        "defaultLogDriverMode",
+        "fargateEventWindows",
+    ],
+    min: None,
+    max: None,
+};
+
+static LIMITS_SETTING_TYPE: Limits =
+    Limits { kind: Type::String, values: &["user", "aws_managed"], min: None, max: None };
+
+static LIMITS_STABILITY_STATUS: Limits =
+    Limits { kind: Type::String, values: &["STEADY_STATE", "STABILIZING"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct SubmitAttachmentStateChangesRequest {
@@ -3208,8 +3493,13 @@ structure!(Tag, TAG, [0 key, 1 value, ]);
 
 pub static TAG: Schema = Schema {
     name: "Tag",
-    members: &[member("key", "key", "key", Type::String), member("value", "value", "value", Type::String)],
+    members: &[
+        member("key", "key", "key", Type::Limited(&LIMITS_TAG_KEY)),
+        member("value", "value", "value", Type::Limited(&LIMITS_TAG_VALUE)),
+    ],
 };
+
+static LIMITS_TAG_KEY: Limits = Limits { kind: Type::String, values: &[], min: Some(1), max: Some(128) };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct TagResourceRequest {
@@ -3239,6 +3529,11 @@ pub struct TagResourceResponse {}
 structure!(TagResourceResponse, TAG_RESOURCE_RESPONSE, []);
 
 pub static TAG_RESOURCE_RESPONSE: Schema = Schema { name: "TagResourceResponse", members: &[] };
+
+static LIMITS_TAG_VALUE: Limits = Limits { kind: Type::String, values: &[], min: Some(0), max: Some(256) };
+
+static LIMITS_TARGET_TYPE: Limits =
+    Limits { kind: Type::String, values: &["container-instance"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct Task {
@@ -3301,7 +3596,7 @@ pub static TASK: Schema = Schema {
         member("availabilityZone", "availabilityZone", "availabilityZone", Type::String),
         member("capacityProviderName", "capacityProviderName", "capacityProviderName", Type::String),
         member("clusterArn", "clusterArn", "clusterArn", Type::String),
-        member("connectivity", "connectivity", "connectivity", Type::String),
+        member("connectivity", "connectivity", "connectivity", Type::Limited(&LIMITS_CONNECTIVITY)),
         member("connectivityAt", "connectivityAt", "connectivityAt", Type::Timestamp),
         member("containerInstanceArn", "containerInstanceArn", "containerInstanceArn", Type::String),
         member(
@@ -3316,7 +3611,7 @@ pub static TASK: Schema = Schema {
         member("enableExecuteCommand", "enableExecuteCommand", "enableExecuteCommand", Type::Boolean),
         member("executionStoppedAt", "executionStoppedAt", "executionStoppedAt", Type::Timestamp),
         member("group", "group", "group", Type::String),
-        member("healthStatus", "healthStatus", "healthStatus", Type::String),
+        member("healthStatus", "healthStatus", "healthStatus", Type::Limited(&LIMITS_HEALTH_STATUS)),
         member(
             "inferenceAccelerators",
             "inferenceAccelerators",
@@ -3328,7 +3623,7 @@ pub static TASK: Schema = Schema {
             }),
         ),
         member("lastStatus", "lastStatus", "lastStatus", Type::String),
-        member("launchType", "launchType", "launchType", Type::String),
+        member("launchType", "launchType", "launchType", Type::Limited(&LIMITS_LAUNCH_TYPE)),
         member("memory", "memory", "memory", Type::String),
         member("overrides", "overrides", "overrides", Type::Structure(&TASK_OVERRIDE)),
         member("platformVersion", "platformVersion", "platformVersion", Type::String),
@@ -3337,7 +3632,7 @@ pub static TASK: Schema = Schema {
         member("pullStoppedAt", "pullStoppedAt", "pullStoppedAt", Type::Timestamp),
         member("startedAt", "startedAt", "startedAt", Type::Timestamp),
         member("startedBy", "startedBy", "startedBy", Type::String),
-        member("stopCode", "stopCode", "stopCode", Type::String),
+        member("stopCode", "stopCode", "stopCode", Type::Limited(&LIMITS_TASK_STOP_CODE)),
         member("stoppedAt", "stoppedAt", "stoppedAt", Type::Timestamp),
         member("stoppedReason", "stoppedReason", "stoppedReason", Type::String),
         member("stoppingAt", "stoppingAt", "stoppingAt", Type::Timestamp),
@@ -3380,6 +3675,11 @@ pub static TASK_EPHEMERAL_STORAGE: Schema = Schema {
         member("kmsKeyId", "kmsKeyId", "kmsKeyId", Type::String),
     ],
 };
+
+static LIMITS_TASK_FIELD: Limits = Limits { kind: Type::String, values: &["TAGS"], min: None, max: None };
+
+static LIMITS_TASK_FILESYSTEM_TYPE: Limits =
+    Limits { kind: Type::String, values: &["ext3", "ext4", "xfs", "ntfs"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct TaskOverride {
@@ -3477,7 +3777,7 @@ pub static TASK_SET: Schema = Schema {
         member("runningCount", "runningCount", "runningCount", Type::Integer),
         member("createdAt", "createdAt", "createdAt", Type::Timestamp),
         member("updatedAt", "updatedAt", "updatedAt", Type::Timestamp),
-        member("launchType", "launchType", "launchType", Type::String),
+        member("launchType", "launchType", "launchType", Type::Limited(&LIMITS_LAUNCH_TYPE)),
         member(
             "capacityProviderStrategy",
             "capacityProviderStrategy",
@@ -3517,7 +3817,12 @@ pub static TASK_SET: Schema = Schema {
             }),
         ),
         member("scale", "scale", "scale", Type::Structure(&SCALE)),
-        member("stabilityStatus", "stabilityStatus", "stabilityStatus", Type::String),
+        member(
+            "stabilityStatus",
+            "stabilityStatus",
+            "stabilityStatus",
+            Type::Limited(&LIMITS_STABILITY_STATUS),
+        ),
         member("stabilityStatusAt", "stabilityStatusAt", "stabilityStatusAt", Type::Timestamp),
         member(
             "tags",
@@ -3534,6 +3839,20 @@ pub static TASK_SET: Schema = Schema {
     ],
 };
 
+static LIMITS_TASK_STOP_CODE: Limits = Limits {
+    kind: Type::String,
+    values: &[
+        "TaskFailedToStart",
+        "EssentialContainerExited",
+        "UserInitiated",
+        "ServiceSchedulerInitiated",
+        "SpotInterruption",
+        "TerminationNotice",
+    ],
+    min: None,
+    max: None,
+};
+
 #[derive(Clone, Default, PartialEq)]
 pub struct TimeoutConfiguration {
     pub idle_timeout_seconds: Option<i32>,
@@ -3545,15 +3864,23 @@ structure!(TimeoutConfiguration, TIMEOUT_CONFIGURATION, [0 idle_timeout_seconds,
 pub static TIMEOUT_CONFIGURATION: Schema = Schema {
     name: "TimeoutConfiguration",
     members: &[
-        member("idleTimeoutSeconds", "idleTimeoutSeconds", "idleTimeoutSeconds", Type::Integer),
+        member(
+            "idleTimeoutSeconds",
+            "idleTimeoutSeconds",
+            "idleTimeoutSeconds",
+            Type::Limited(&LIMITS_DURATION),
+        ),
         member(
             "perRequestTimeoutSeconds",
             "perRequestTimeoutSeconds",
             "perRequestTimeoutSeconds",
-            Type::Integer,
+            Type::Limited(&LIMITS_DURATION),
         ),
     ],
 };
+
+static LIMITS_TRANSPORT_PROTOCOL: Limits =
+    Limits { kind: Type::String, values: &["tcp", "udp"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct UntagResourceRequest {
@@ -3571,7 +3898,11 @@ pub static UNTAG_RESOURCE_REQUEST: Schema = Schema {
             "tagKeys",
             "tagKeys",
             "tagKeys",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_TAG_KEY),
+            }),
         )
         .required(),
     ],
@@ -3721,7 +4052,7 @@ pub static UPDATE_CONTAINER_INSTANCES_STATE_REQUEST: Schema = Schema {
             Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
         )
         .required(),
-        member("status", "status", "status", Type::String).required(),
+        member("status", "status", "status", Type::Limited(&LIMITS_CONTAINER_INSTANCE_STATUS)).required(),
     ],
 };
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::dispatch::call;
-use crate::schema::{List, Map, Member, Schema, Type, member};
+use crate::schema::{Limits, List, Map, Member, Schema, Type, member};
 use crate::value::{Blob, Document};
 use crate::{Encoded, Error, ParsedRequest};
 
@@ -294,9 +294,14 @@ structure!(AddRoleToInstanceProfileRequest, ADD_ROLE_TO_INSTANCE_PROFILE_REQUEST
 pub static ADD_ROLE_TO_INSTANCE_PROFILE_REQUEST: Schema = Schema {
     name: "AddRoleToInstanceProfileRequest",
     members: &[
-        member("InstanceProfileName", "InstanceProfileName", "</InstanceProfileName>", Type::String)
-            .required(),
-        member("RoleName", "RoleName", "</RoleName>", Type::String).required(),
+        member(
+            "InstanceProfileName",
+            "InstanceProfileName",
+            "</InstanceProfileName>",
+            Type::Limited(&LIMITS_INSTANCE_PROFILE_NAME_TYPE),
+        )
+        .required(),
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required(),
     ],
 };
 
@@ -311,8 +316,8 @@ structure!(AttachRolePolicyRequest, ATTACH_ROLE_POLICY_REQUEST, [0 role_name, 1 
 pub static ATTACH_ROLE_POLICY_REQUEST: Schema = Schema {
     name: "AttachRolePolicyRequest",
     members: &[
-        member("RoleName", "RoleName", "</RoleName>", Type::String).required(),
-        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::String).required(),
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required(),
+        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::Limited(&LIMITS_ARN_TYPE)).required(),
     ],
 };
 
@@ -331,9 +336,14 @@ pub static ATTACHED_PERMISSIONS_BOUNDARY: Schema = Schema {
             "PermissionsBoundaryType",
             "PermissionsBoundaryType",
             "</PermissionsBoundaryType>",
-            Type::String,
+            Type::Limited(&LIMITS_PERMISSIONS_BOUNDARY_ATTACHMENT_TYPE),
         ),
-        member("PermissionsBoundaryArn", "PermissionsBoundaryArn", "</PermissionsBoundaryArn>", Type::String),
+        member(
+            "PermissionsBoundaryArn",
+            "PermissionsBoundaryArn",
+            "</PermissionsBoundaryArn>",
+            Type::Limited(&LIMITS_ARN_TYPE),
+        ),
     ],
 };
 
@@ -348,8 +358,8 @@ structure!(AttachedPolicy, ATTACHED_POLICY, [0 policy_name, 1 policy_arn, ]);
 pub static ATTACHED_POLICY: Schema = Schema {
     name: "AttachedPolicy",
     members: &[
-        member("PolicyName", "PolicyName", "</PolicyName>", Type::String),
-        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::String),
+        member("PolicyName", "PolicyName", "</PolicyName>", Type::Limited(&LIMITS_POLICY_NAME_TYPE)),
+        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::Limited(&LIMITS_ARN_TYPE)),
     ],
 };
 
@@ -365,9 +375,14 @@ structure!(CreateInstanceProfileRequest, CREATE_INSTANCE_PROFILE_REQUEST, [0 ins
 pub static CREATE_INSTANCE_PROFILE_REQUEST: Schema = Schema {
     name: "CreateInstanceProfileRequest",
     members: &[
-        member("InstanceProfileName", "InstanceProfileName", "</InstanceProfileName>", Type::String)
-            .required(),
-        member("Path", "Path", "</Path>", Type::String),
+        member(
+            "InstanceProfileName",
+            "InstanceProfileName",
+            "</InstanceProfileName>",
+            Type::Limited(&LIMITS_INSTANCE_PROFILE_NAME_TYPE),
+        )
+        .required(),
+        member("Path", "Path", "</Path>", Type::Limited(&LIMITS_PATH_TYPE)),
         member(
             "Tags",
             "Tags",
@@ -409,10 +424,22 @@ structure!(CreatePolicyRequest, CREATE_POLICY_REQUEST, [0 policy_name, 1 path, 2
 pub static CREATE_POLICY_REQUEST: Schema = Schema {
     name: "CreatePolicyRequest",
     members: &[
-        member("PolicyName", "PolicyName", "</PolicyName>", Type::String).required(),
-        member("Path", "Path", "</Path>", Type::String),
-        member("PolicyDocument", "PolicyDocument", "</PolicyDocument>", Type::String).required(),
-        member("Description", "Description", "</Description>", Type::String),
+        member("PolicyName", "PolicyName", "</PolicyName>", Type::Limited(&LIMITS_POLICY_NAME_TYPE))
+            .required(),
+        member("Path", "Path", "</Path>", Type::Limited(&LIMITS_POLICY_PATH_TYPE)),
+        member(
+            "PolicyDocument",
+            "PolicyDocument",
+            "</PolicyDocument>",
+            Type::Limited(&LIMITS_POLICY_DOCUMENT_TYPE),
+        )
+        .required(),
+        member(
+            "Description",
+            "Description",
+            "</Description>",
+            Type::Limited(&LIMITS_POLICY_DESCRIPTION_TYPE),
+        ),
         member(
             "Tags",
             "Tags",
@@ -446,8 +473,14 @@ structure!(CreatePolicyVersionRequest, CREATE_POLICY_VERSION_REQUEST, [0 policy_
 pub static CREATE_POLICY_VERSION_REQUEST: Schema = Schema {
     name: "CreatePolicyVersionRequest",
     members: &[
-        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::String).required(),
-        member("PolicyDocument", "PolicyDocument", "</PolicyDocument>", Type::String).required(),
+        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::Limited(&LIMITS_ARN_TYPE)).required(),
+        member(
+            "PolicyDocument",
+            "PolicyDocument",
+            "</PolicyDocument>",
+            Type::Limited(&LIMITS_POLICY_DOCUMENT_TYPE),
+        )
+        .required(),
         member("SetAsDefault", "SetAsDefault", "</SetAsDefault>", Type::Boolean),
     ],
 };
@@ -485,18 +518,28 @@ structure!(CreateRoleRequest, CREATE_ROLE_REQUEST, [0 path, 1 role_name, 2 assum
 pub static CREATE_ROLE_REQUEST: Schema = Schema {
     name: "CreateRoleRequest",
     members: &[
-        member("Path", "Path", "</Path>", Type::String),
-        member("RoleName", "RoleName", "</RoleName>", Type::String).required(),
+        member("Path", "Path", "</Path>", Type::Limited(&LIMITS_PATH_TYPE)),
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required(),
         member(
             "AssumeRolePolicyDocument",
             "AssumeRolePolicyDocument",
             "</AssumeRolePolicyDocument>",
-            Type::String,
+            Type::Limited(&LIMITS_POLICY_DOCUMENT_TYPE),
         )
         .required(),
-        member("Description", "Description", "</Description>", Type::String),
-        member("MaxSessionDuration", "MaxSessionDuration", "</MaxSessionDuration>", Type::Integer),
-        member("PermissionsBoundary", "PermissionsBoundary", "</PermissionsBoundary>", Type::String),
+        member("Description", "Description", "</Description>", Type::Limited(&LIMITS_ROLE_DESCRIPTION_TYPE)),
+        member(
+            "MaxSessionDuration",
+            "MaxSessionDuration",
+            "</MaxSessionDuration>",
+            Type::Limited(&LIMITS_ROLE_MAX_SESSION_DURATION_TYPE),
+        ),
+        member(
+            "PermissionsBoundary",
+            "PermissionsBoundary",
+            "</PermissionsBoundary>",
+            Type::Limited(&LIMITS_ARN_TYPE),
+        ),
         member(
             "Tags",
             "Tags",
@@ -527,8 +570,13 @@ structure!(DeleteInstanceProfileRequest, DELETE_INSTANCE_PROFILE_REQUEST, [0 ins
 
 pub static DELETE_INSTANCE_PROFILE_REQUEST: Schema = Schema {
     name: "DeleteInstanceProfileRequest",
-    members: &[member("InstanceProfileName", "InstanceProfileName", "</InstanceProfileName>", Type::String)
-        .required()],
+    members: &[member(
+        "InstanceProfileName",
+        "InstanceProfileName",
+        "</InstanceProfileName>",
+        Type::Limited(&LIMITS_INSTANCE_PROFILE_NAME_TYPE),
+    )
+    .required()],
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -540,7 +588,7 @@ structure!(DeletePolicyRequest, DELETE_POLICY_REQUEST, [0 policy_arn, ]);
 
 pub static DELETE_POLICY_REQUEST: Schema = Schema {
     name: "DeletePolicyRequest",
-    members: &[member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::String).required()],
+    members: &[member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::Limited(&LIMITS_ARN_TYPE)).required()],
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -554,7 +602,7 @@ structure!(DeletePolicyVersionRequest, DELETE_POLICY_VERSION_REQUEST, [0 policy_
 pub static DELETE_POLICY_VERSION_REQUEST: Schema = Schema {
     name: "DeletePolicyVersionRequest",
     members: &[
-        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::String).required(),
+        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::Limited(&LIMITS_ARN_TYPE)).required(),
         member("VersionId", "VersionId", "</VersionId>", Type::String).required(),
     ],
 };
@@ -570,8 +618,9 @@ structure!(DeleteRolePolicyRequest, DELETE_ROLE_POLICY_REQUEST, [0 role_name, 1 
 pub static DELETE_ROLE_POLICY_REQUEST: Schema = Schema {
     name: "DeleteRolePolicyRequest",
     members: &[
-        member("RoleName", "RoleName", "</RoleName>", Type::String).required(),
-        member("PolicyName", "PolicyName", "</PolicyName>", Type::String).required(),
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required(),
+        member("PolicyName", "PolicyName", "</PolicyName>", Type::Limited(&LIMITS_POLICY_NAME_TYPE))
+            .required(),
     ],
 };
 
@@ -584,7 +633,9 @@ structure!(DeleteRoleRequest, DELETE_ROLE_REQUEST, [0 role_name, ]);
 
 pub static DELETE_ROLE_REQUEST: Schema = Schema {
     name: "DeleteRoleRequest",
-    members: &[member("RoleName", "RoleName", "</RoleName>", Type::String).required()],
+    members: &[
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required()
+    ],
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -598,9 +649,16 @@ structure!(DetachRolePolicyRequest, DETACH_ROLE_POLICY_REQUEST, [0 role_name, 1 
 pub static DETACH_ROLE_POLICY_REQUEST: Schema = Schema {
     name: "DetachRolePolicyRequest",
     members: &[
-        member("RoleName", "RoleName", "</RoleName>", Type::String).required(),
-        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::String).required(),
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required(),
+        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::Limited(&LIMITS_ARN_TYPE)).required(),
     ],
+};
+
+static LIMITS_ENTITY_TYPE: Limits = Limits {
+    kind: Type::String,
+    values: &["User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -612,8 +670,13 @@ structure!(GetInstanceProfileRequest, GET_INSTANCE_PROFILE_REQUEST, [0 instance_
 
 pub static GET_INSTANCE_PROFILE_REQUEST: Schema = Schema {
     name: "GetInstanceProfileRequest",
-    members: &[member("InstanceProfileName", "InstanceProfileName", "</InstanceProfileName>", Type::String)
-        .required()],
+    members: &[member(
+        "InstanceProfileName",
+        "InstanceProfileName",
+        "</InstanceProfileName>",
+        Type::Limited(&LIMITS_INSTANCE_PROFILE_NAME_TYPE),
+    )
+    .required()],
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -643,7 +706,7 @@ structure!(GetPolicyRequest, GET_POLICY_REQUEST, [0 policy_arn, ]);
 
 pub static GET_POLICY_REQUEST: Schema = Schema {
     name: "GetPolicyRequest",
-    members: &[member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::String).required()],
+    members: &[member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::Limited(&LIMITS_ARN_TYPE)).required()],
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -669,7 +732,7 @@ structure!(GetPolicyVersionRequest, GET_POLICY_VERSION_REQUEST, [0 policy_arn, 1
 pub static GET_POLICY_VERSION_REQUEST: Schema = Schema {
     name: "GetPolicyVersionRequest",
     members: &[
-        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::String).required(),
+        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::Limited(&LIMITS_ARN_TYPE)).required(),
         member("VersionId", "VersionId", "</VersionId>", Type::String).required(),
     ],
 };
@@ -702,8 +765,9 @@ structure!(GetRolePolicyRequest, GET_ROLE_POLICY_REQUEST, [0 role_name, 1 policy
 pub static GET_ROLE_POLICY_REQUEST: Schema = Schema {
     name: "GetRolePolicyRequest",
     members: &[
-        member("RoleName", "RoleName", "</RoleName>", Type::String).required(),
-        member("PolicyName", "PolicyName", "</PolicyName>", Type::String).required(),
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required(),
+        member("PolicyName", "PolicyName", "</PolicyName>", Type::Limited(&LIMITS_POLICY_NAME_TYPE))
+            .required(),
     ],
 };
 
@@ -719,9 +783,16 @@ structure!(GetRolePolicyResponse, GET_ROLE_POLICY_RESPONSE, [0 role_name, 1 poli
 pub static GET_ROLE_POLICY_RESPONSE: Schema = Schema {
     name: "GetRolePolicyResponse",
     members: &[
-        member("RoleName", "RoleName", "</RoleName>", Type::String).required(),
-        member("PolicyName", "PolicyName", "</PolicyName>", Type::String).required(),
-        member("PolicyDocument", "PolicyDocument", "</PolicyDocument>", Type::String).required(),
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required(),
+        member("PolicyName", "PolicyName", "</PolicyName>", Type::Limited(&LIMITS_POLICY_NAME_TYPE))
+            .required(),
+        member(
+            "PolicyDocument",
+            "PolicyDocument",
+            "</PolicyDocument>",
+            Type::Limited(&LIMITS_POLICY_DOCUMENT_TYPE),
+        )
+        .required(),
     ],
 };
 
@@ -734,7 +805,9 @@ structure!(GetRoleRequest, GET_ROLE_REQUEST, [0 role_name, ]);
 
 pub static GET_ROLE_REQUEST: Schema = Schema {
     name: "GetRoleRequest",
-    members: &[member("RoleName", "RoleName", "</RoleName>", Type::String).required()],
+    members: &[
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required()
+    ],
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -765,11 +838,22 @@ structure!(InstanceProfile, INSTANCE_PROFILE, [0 path, 1 instance_profile_name, 
 pub static INSTANCE_PROFILE: Schema = Schema {
     name: "InstanceProfile",
     members: &[
-        member("Path", "Path", "</Path>", Type::String).required(),
-        member("InstanceProfileName", "InstanceProfileName", "</InstanceProfileName>", Type::String)
-            .required(),
-        member("InstanceProfileId", "InstanceProfileId", "</InstanceProfileId>", Type::String).required(),
-        member("Arn", "Arn", "</Arn>", Type::String).required(),
+        member("Path", "Path", "</Path>", Type::Limited(&LIMITS_PATH_TYPE)).required(),
+        member(
+            "InstanceProfileName",
+            "InstanceProfileName",
+            "</InstanceProfileName>",
+            Type::Limited(&LIMITS_INSTANCE_PROFILE_NAME_TYPE),
+        )
+        .required(),
+        member(
+            "InstanceProfileId",
+            "InstanceProfileId",
+            "</InstanceProfileId>",
+            Type::Limited(&LIMITS_ID_TYPE),
+        )
+        .required(),
+        member("Arn", "Arn", "</Arn>", Type::Limited(&LIMITS_ARN_TYPE)).required(),
         member("CreateDate", "CreateDate", "</CreateDate>", Type::Timestamp).required(),
         member(
             "Roles",
@@ -800,10 +884,10 @@ structure!(ListAttachedRolePoliciesRequest, LIST_ATTACHED_ROLE_POLICIES_REQUEST,
 pub static LIST_ATTACHED_ROLE_POLICIES_REQUEST: Schema = Schema {
     name: "ListAttachedRolePoliciesRequest",
     members: &[
-        member("RoleName", "RoleName", "</RoleName>", Type::String).required(),
-        member("PathPrefix", "PathPrefix", "</PathPrefix>", Type::String),
-        member("Marker", "Marker", "</Marker>", Type::String),
-        member("MaxItems", "MaxItems", "</MaxItems>", Type::Integer),
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required(),
+        member("PathPrefix", "PathPrefix", "</PathPrefix>", Type::Limited(&LIMITS_POLICY_PATH_TYPE)),
+        member("Marker", "Marker", "</Marker>", Type::Limited(&LIMITS_MARKER_TYPE)),
+        member("MaxItems", "MaxItems", "</MaxItems>", Type::Limited(&LIMITS_MAX_ITEMS_TYPE)),
     ],
 };
 
@@ -849,12 +933,17 @@ structure!(ListEntitiesForPolicyRequest, LIST_ENTITIES_FOR_POLICY_REQUEST, [0 po
 pub static LIST_ENTITIES_FOR_POLICY_REQUEST: Schema = Schema {
     name: "ListEntitiesForPolicyRequest",
     members: &[
-        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::String).required(),
-        member("EntityFilter", "EntityFilter", "</EntityFilter>", Type::String),
-        member("PathPrefix", "PathPrefix", "</PathPrefix>", Type::String),
-        member("PolicyUsageFilter", "PolicyUsageFilter", "</PolicyUsageFilter>", Type::String),
-        member("Marker", "Marker", "</Marker>", Type::String),
-        member("MaxItems", "MaxItems", "</MaxItems>", Type::Integer),
+        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::Limited(&LIMITS_ARN_TYPE)).required(),
+        member("EntityFilter", "EntityFilter", "</EntityFilter>", Type::Limited(&LIMITS_ENTITY_TYPE)),
+        member("PathPrefix", "PathPrefix", "</PathPrefix>", Type::Limited(&LIMITS_PATH_TYPE)),
+        member(
+            "PolicyUsageFilter",
+            "PolicyUsageFilter",
+            "</PolicyUsageFilter>",
+            Type::Limited(&LIMITS_POLICY_USAGE_TYPE),
+        ),
+        member("Marker", "Marker", "</Marker>", Type::Limited(&LIMITS_MARKER_TYPE)),
+        member("MaxItems", "MaxItems", "</MaxItems>", Type::Limited(&LIMITS_MAX_ITEMS_TYPE)),
     ],
 };
 
@@ -911,10 +1000,15 @@ structure!(ListInstanceProfileTagsRequest, LIST_INSTANCE_PROFILE_TAGS_REQUEST, [
 pub static LIST_INSTANCE_PROFILE_TAGS_REQUEST: Schema = Schema {
     name: "ListInstanceProfileTagsRequest",
     members: &[
-        member("InstanceProfileName", "InstanceProfileName", "</InstanceProfileName>", Type::String)
-            .required(),
-        member("Marker", "Marker", "</Marker>", Type::String),
-        member("MaxItems", "MaxItems", "</MaxItems>", Type::Integer),
+        member(
+            "InstanceProfileName",
+            "InstanceProfileName",
+            "</InstanceProfileName>",
+            Type::Limited(&LIMITS_INSTANCE_PROFILE_NAME_TYPE),
+        )
+        .required(),
+        member("Marker", "Marker", "</Marker>", Type::Limited(&LIMITS_MARKER_TYPE)),
+        member("MaxItems", "MaxItems", "</MaxItems>", Type::Limited(&LIMITS_MAX_ITEMS_TYPE)),
     ],
 };
 
@@ -954,9 +1048,9 @@ structure!(ListInstanceProfilesForRoleRequest, LIST_INSTANCE_PROFILES_FOR_ROLE_R
 pub static LIST_INSTANCE_PROFILES_FOR_ROLE_REQUEST: Schema = Schema {
     name: "ListInstanceProfilesForRoleRequest",
     members: &[
-        member("RoleName", "RoleName", "</RoleName>", Type::String).required(),
-        member("Marker", "Marker", "</Marker>", Type::String),
-        member("MaxItems", "MaxItems", "</MaxItems>", Type::Integer),
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required(),
+        member("Marker", "Marker", "</Marker>", Type::Limited(&LIMITS_MARKER_TYPE)),
+        member("MaxItems", "MaxItems", "</MaxItems>", Type::Limited(&LIMITS_MAX_ITEMS_TYPE)),
     ],
 };
 
@@ -1000,9 +1094,9 @@ structure!(ListInstanceProfilesRequest, LIST_INSTANCE_PROFILES_REQUEST, [0 path_
 pub static LIST_INSTANCE_PROFILES_REQUEST: Schema = Schema {
     name: "ListInstanceProfilesRequest",
     members: &[
-        member("PathPrefix", "PathPrefix", "</PathPrefix>", Type::String),
-        member("Marker", "Marker", "</Marker>", Type::String),
-        member("MaxItems", "MaxItems", "</MaxItems>", Type::Integer),
+        member("PathPrefix", "PathPrefix", "</PathPrefix>", Type::Limited(&LIMITS_PATH_PREFIX_TYPE)),
+        member("Marker", "Marker", "</Marker>", Type::Limited(&LIMITS_MARKER_TYPE)),
+        member("MaxItems", "MaxItems", "</MaxItems>", Type::Limited(&LIMITS_MAX_ITEMS_TYPE)),
     ],
 };
 
@@ -1049,12 +1143,17 @@ structure!(ListPoliciesRequest, LIST_POLICIES_REQUEST, [0 scope, 1 only_attached
 pub static LIST_POLICIES_REQUEST: Schema = Schema {
     name: "ListPoliciesRequest",
     members: &[
-        member("Scope", "Scope", "</Scope>", Type::String),
+        member("Scope", "Scope", "</Scope>", Type::Limited(&LIMITS_POLICY_SCOPE_TYPE)),
         member("OnlyAttached", "OnlyAttached", "</OnlyAttached>", Type::Boolean),
-        member("PathPrefix", "PathPrefix", "</PathPrefix>", Type::String),
-        member("PolicyUsageFilter", "PolicyUsageFilter", "</PolicyUsageFilter>", Type::String),
-        member("Marker", "Marker", "</Marker>", Type::String),
-        member("MaxItems", "MaxItems", "</MaxItems>", Type::Integer),
+        member("PathPrefix", "PathPrefix", "</PathPrefix>", Type::Limited(&LIMITS_POLICY_PATH_TYPE)),
+        member(
+            "PolicyUsageFilter",
+            "PolicyUsageFilter",
+            "</PolicyUsageFilter>",
+            Type::Limited(&LIMITS_POLICY_USAGE_TYPE),
+        ),
+        member("Marker", "Marker", "</Marker>", Type::Limited(&LIMITS_MARKER_TYPE)),
+        member("MaxItems", "MaxItems", "</MaxItems>", Type::Limited(&LIMITS_MAX_ITEMS_TYPE)),
     ],
 };
 
@@ -1093,9 +1192,9 @@ structure!(ListPolicyTagsRequest, LIST_POLICY_TAGS_REQUEST, [0 policy_arn, 1 mar
 pub static LIST_POLICY_TAGS_REQUEST: Schema = Schema {
     name: "ListPolicyTagsRequest",
     members: &[
-        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::String).required(),
-        member("Marker", "Marker", "</Marker>", Type::String),
-        member("MaxItems", "MaxItems", "</MaxItems>", Type::Integer),
+        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::Limited(&LIMITS_ARN_TYPE)).required(),
+        member("Marker", "Marker", "</Marker>", Type::Limited(&LIMITS_MARKER_TYPE)),
+        member("MaxItems", "MaxItems", "</MaxItems>", Type::Limited(&LIMITS_MAX_ITEMS_TYPE)),
     ],
 };
 
@@ -1135,9 +1234,9 @@ structure!(ListPolicyVersionsRequest, LIST_POLICY_VERSIONS_REQUEST, [0 policy_ar
 pub static LIST_POLICY_VERSIONS_REQUEST: Schema = Schema {
     name: "ListPolicyVersionsRequest",
     members: &[
-        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::String).required(),
-        member("Marker", "Marker", "</Marker>", Type::String),
-        member("MaxItems", "MaxItems", "</MaxItems>", Type::Integer),
+        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::Limited(&LIMITS_ARN_TYPE)).required(),
+        member("Marker", "Marker", "</Marker>", Type::Limited(&LIMITS_MARKER_TYPE)),
+        member("MaxItems", "MaxItems", "</MaxItems>", Type::Limited(&LIMITS_MAX_ITEMS_TYPE)),
     ],
 };
 
@@ -1180,9 +1279,9 @@ structure!(ListRolePoliciesRequest, LIST_ROLE_POLICIES_REQUEST, [0 role_name, 1 
 pub static LIST_ROLE_POLICIES_REQUEST: Schema = Schema {
     name: "ListRolePoliciesRequest",
     members: &[
-        member("RoleName", "RoleName", "</RoleName>", Type::String).required(),
-        member("Marker", "Marker", "</Marker>", Type::String),
-        member("MaxItems", "MaxItems", "</MaxItems>", Type::Integer),
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required(),
+        member("Marker", "Marker", "</Marker>", Type::Limited(&LIMITS_MARKER_TYPE)),
+        member("MaxItems", "MaxItems", "</MaxItems>", Type::Limited(&LIMITS_MAX_ITEMS_TYPE)),
     ],
 };
 
@@ -1202,7 +1301,11 @@ pub static LIST_ROLE_POLICIES_RESPONSE: Schema = Schema {
             "PolicyNames",
             "PolicyNames",
             "</PolicyNames>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_POLICY_NAME_TYPE),
+            }),
         )
         .required(),
         member("IsTruncated", "IsTruncated", "</IsTruncated>", Type::Boolean),
@@ -1222,9 +1325,9 @@ structure!(ListRoleTagsRequest, LIST_ROLE_TAGS_REQUEST, [0 role_name, 1 marker, 
 pub static LIST_ROLE_TAGS_REQUEST: Schema = Schema {
     name: "ListRoleTagsRequest",
     members: &[
-        member("RoleName", "RoleName", "</RoleName>", Type::String).required(),
-        member("Marker", "Marker", "</Marker>", Type::String),
-        member("MaxItems", "MaxItems", "</MaxItems>", Type::Integer),
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required(),
+        member("Marker", "Marker", "</Marker>", Type::Limited(&LIMITS_MARKER_TYPE)),
+        member("MaxItems", "MaxItems", "</MaxItems>", Type::Limited(&LIMITS_MAX_ITEMS_TYPE)),
     ],
 };
 
@@ -1264,9 +1367,9 @@ structure!(ListRolesRequest, LIST_ROLES_REQUEST, [0 path_prefix, 1 marker, 2 max
 pub static LIST_ROLES_REQUEST: Schema = Schema {
     name: "ListRolesRequest",
     members: &[
-        member("PathPrefix", "PathPrefix", "</PathPrefix>", Type::String),
-        member("Marker", "Marker", "</Marker>", Type::String),
-        member("MaxItems", "MaxItems", "</MaxItems>", Type::Integer),
+        member("PathPrefix", "PathPrefix", "</PathPrefix>", Type::Limited(&LIMITS_PATH_PREFIX_TYPE)),
+        member("Marker", "Marker", "</Marker>", Type::Limited(&LIMITS_MARKER_TYPE)),
+        member("MaxItems", "MaxItems", "</MaxItems>", Type::Limited(&LIMITS_MAX_ITEMS_TYPE)),
     ],
 };
 
@@ -1294,6 +1397,9 @@ pub static LIST_ROLES_RESPONSE: Schema = Schema {
     ],
 };
 
+static LIMITS_PERMISSIONS_BOUNDARY_ATTACHMENT_TYPE: Limits =
+    Limits { kind: Type::String, values: &["PermissionsBoundaryPolicy"], min: None, max: None };
+
 #[derive(Clone, Default, PartialEq)]
 pub struct Policy {
     pub policy_name: Option<String>,
@@ -1315,10 +1421,10 @@ structure!(Policy, POLICY, [0 policy_name, 1 policy_id, 2 arn, 3 path, 4 default
 pub static POLICY: Schema = Schema {
     name: "Policy",
     members: &[
-        member("PolicyName", "PolicyName", "</PolicyName>", Type::String),
-        member("PolicyId", "PolicyId", "</PolicyId>", Type::String),
-        member("Arn", "Arn", "</Arn>", Type::String),
-        member("Path", "Path", "</Path>", Type::String),
+        member("PolicyName", "PolicyName", "</PolicyName>", Type::Limited(&LIMITS_POLICY_NAME_TYPE)),
+        member("PolicyId", "PolicyId", "</PolicyId>", Type::Limited(&LIMITS_ID_TYPE)),
+        member("Arn", "Arn", "</Arn>", Type::Limited(&LIMITS_ARN_TYPE)),
+        member("Path", "Path", "</Path>", Type::Limited(&LIMITS_POLICY_PATH_TYPE)),
         member("DefaultVersionId", "DefaultVersionId", "</DefaultVersionId>", Type::String),
         member("AttachmentCount", "AttachmentCount", "</AttachmentCount>", Type::Integer),
         member(
@@ -1328,7 +1434,12 @@ pub static POLICY: Schema = Schema {
             Type::Integer,
         ),
         member("IsAttachable", "IsAttachable", "</IsAttachable>", Type::Boolean),
-        member("Description", "Description", "</Description>", Type::String),
+        member(
+            "Description",
+            "Description",
+            "</Description>",
+            Type::Limited(&LIMITS_POLICY_DESCRIPTION_TYPE),
+        ),
         member("CreateDate", "CreateDate", "</CreateDate>", Type::Timestamp),
         member("UpdateDate", "UpdateDate", "</UpdateDate>", Type::Timestamp),
         member(
@@ -1351,8 +1462,8 @@ structure!(PolicyGroup, POLICY_GROUP, [0 group_name, 1 group_id, ]);
 pub static POLICY_GROUP: Schema = Schema {
     name: "PolicyGroup",
     members: &[
-        member("GroupName", "GroupName", "</GroupName>", Type::String),
-        member("GroupId", "GroupId", "</GroupId>", Type::String),
+        member("GroupName", "GroupName", "</GroupName>", Type::Limited(&LIMITS_GROUP_NAME_TYPE)),
+        member("GroupId", "GroupId", "</GroupId>", Type::Limited(&LIMITS_ID_TYPE)),
     ],
 };
 
@@ -1367,9 +1478,16 @@ structure!(PolicyRole, POLICY_ROLE, [0 role_name, 1 role_id, ]);
 pub static POLICY_ROLE: Schema = Schema {
     name: "PolicyRole",
     members: &[
-        member("RoleName", "RoleName", "</RoleName>", Type::String),
-        member("RoleId", "RoleId", "</RoleId>", Type::String),
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)),
+        member("RoleId", "RoleId", "</RoleId>", Type::Limited(&LIMITS_ID_TYPE)),
     ],
+};
+
+static LIMITS_POLICY_USAGE_TYPE: Limits = Limits {
+    kind: Type::String,
+    values: &["PermissionsPolicy", "PermissionsBoundary"],
+    min: None,
+    max: None,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -1383,8 +1501,8 @@ structure!(PolicyUser, POLICY_USER, [0 user_name, 1 user_id, ]);
 pub static POLICY_USER: Schema = Schema {
     name: "PolicyUser",
     members: &[
-        member("UserName", "UserName", "</UserName>", Type::String),
-        member("UserId", "UserId", "</UserId>", Type::String),
+        member("UserName", "UserName", "</UserName>", Type::Limited(&LIMITS_USER_NAME_TYPE)),
+        member("UserId", "UserId", "</UserId>", Type::Limited(&LIMITS_ID_TYPE)),
     ],
 };
 
@@ -1401,7 +1519,7 @@ structure!(PolicyVersion, POLICY_VERSION, [0 document, 1 version_id, 2 is_defaul
 pub static POLICY_VERSION: Schema = Schema {
     name: "PolicyVersion",
     members: &[
-        member("Document", "Document", "</Document>", Type::String),
+        member("Document", "Document", "</Document>", Type::Limited(&LIMITS_POLICY_DOCUMENT_TYPE)),
         member("VersionId", "VersionId", "</VersionId>", Type::String),
         member("IsDefaultVersion", "IsDefaultVersion", "</IsDefaultVersion>", Type::Boolean),
         member("CreateDate", "CreateDate", "</CreateDate>", Type::Timestamp),
@@ -1420,9 +1538,16 @@ structure!(PutRolePolicyRequest, PUT_ROLE_POLICY_REQUEST, [0 role_name, 1 policy
 pub static PUT_ROLE_POLICY_REQUEST: Schema = Schema {
     name: "PutRolePolicyRequest",
     members: &[
-        member("RoleName", "RoleName", "</RoleName>", Type::String).required(),
-        member("PolicyName", "PolicyName", "</PolicyName>", Type::String).required(),
-        member("PolicyDocument", "PolicyDocument", "</PolicyDocument>", Type::String).required(),
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required(),
+        member("PolicyName", "PolicyName", "</PolicyName>", Type::Limited(&LIMITS_POLICY_NAME_TYPE))
+            .required(),
+        member(
+            "PolicyDocument",
+            "PolicyDocument",
+            "</PolicyDocument>",
+            Type::Limited(&LIMITS_POLICY_DOCUMENT_TYPE),
+        )
+        .required(),
     ],
 };
 
@@ -1437,9 +1562,14 @@ structure!(RemoveRoleFromInstanceProfileRequest, REMOVE_ROLE_FROM_INSTANCE_PROFI
 pub static REMOVE_ROLE_FROM_INSTANCE_PROFILE_REQUEST: Schema = Schema {
     name: "RemoveRoleFromInstanceProfileRequest",
     members: &[
-        member("InstanceProfileName", "InstanceProfileName", "</InstanceProfileName>", Type::String)
-            .required(),
-        member("RoleName", "RoleName", "</RoleName>", Type::String).required(),
+        member(
+            "InstanceProfileName",
+            "InstanceProfileName",
+            "</InstanceProfileName>",
+            Type::Limited(&LIMITS_INSTANCE_PROFILE_NAME_TYPE),
+        )
+        .required(),
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required(),
     ],
 };
 
@@ -1463,19 +1593,24 @@ structure!(Role, ROLE, [0 path, 1 role_name, 2 role_id, 3 arn, 4 create_date, 5 
 pub static ROLE: Schema = Schema {
     name: "Role",
     members: &[
-        member("Path", "Path", "</Path>", Type::String).required(),
-        member("RoleName", "RoleName", "</RoleName>", Type::String).required(),
-        member("RoleId", "RoleId", "</RoleId>", Type::String).required(),
-        member("Arn", "Arn", "</Arn>", Type::String).required(),
+        member("Path", "Path", "</Path>", Type::Limited(&LIMITS_PATH_TYPE)).required(),
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required(),
+        member("RoleId", "RoleId", "</RoleId>", Type::Limited(&LIMITS_ID_TYPE)).required(),
+        member("Arn", "Arn", "</Arn>", Type::Limited(&LIMITS_ARN_TYPE)).required(),
         member("CreateDate", "CreateDate", "</CreateDate>", Type::Timestamp).required(),
         member(
             "AssumeRolePolicyDocument",
             "AssumeRolePolicyDocument",
             "</AssumeRolePolicyDocument>",
-            Type::String,
+            Type::Limited(&LIMITS_POLICY_DOCUMENT_TYPE),
         ),
-        member("Description", "Description", "</Description>", Type::String),
-        member("MaxSessionDuration", "MaxSessionDuration", "</MaxSessionDuration>", Type::Integer),
+        member("Description", "Description", "</Description>", Type::Limited(&LIMITS_ROLE_DESCRIPTION_TYPE)),
+        member(
+            "MaxSessionDuration",
+            "MaxSessionDuration",
+            "</MaxSessionDuration>",
+            Type::Limited(&LIMITS_ROLE_MAX_SESSION_DURATION_TYPE),
+        ),
         member(
             "PermissionsBoundary",
             "PermissionsBoundary",
@@ -1519,7 +1654,7 @@ structure!(SetDefaultPolicyVersionRequest, SET_DEFAULT_POLICY_VERSION_REQUEST, [
 pub static SET_DEFAULT_POLICY_VERSION_REQUEST: Schema = Schema {
     name: "SetDefaultPolicyVersionRequest",
     members: &[
-        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::String).required(),
+        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::Limited(&LIMITS_ARN_TYPE)).required(),
         member("VersionId", "VersionId", "</VersionId>", Type::String).required(),
     ],
 };
@@ -1535,8 +1670,8 @@ structure!(Tag, TAG, [0 key, 1 value, ]);
 pub static TAG: Schema = Schema {
     name: "Tag",
     members: &[
-        member("Key", "Key", "</Key>", Type::String).required(),
-        member("Value", "Value", "</Value>", Type::String).required(),
+        member("Key", "Key", "</Key>", Type::Limited(&LIMITS_TAG_KEY_TYPE)).required(),
+        member("Value", "Value", "</Value>", Type::Limited(&LIMITS_TAG_VALUE_TYPE)).required(),
     ],
 };
 
@@ -1551,8 +1686,13 @@ structure!(TagInstanceProfileRequest, TAG_INSTANCE_PROFILE_REQUEST, [0 instance_
 pub static TAG_INSTANCE_PROFILE_REQUEST: Schema = Schema {
     name: "TagInstanceProfileRequest",
     members: &[
-        member("InstanceProfileName", "InstanceProfileName", "</InstanceProfileName>", Type::String)
-            .required(),
+        member(
+            "InstanceProfileName",
+            "InstanceProfileName",
+            "</InstanceProfileName>",
+            Type::Limited(&LIMITS_INSTANCE_PROFILE_NAME_TYPE),
+        )
+        .required(),
         member(
             "Tags",
             "Tags",
@@ -1574,7 +1714,7 @@ structure!(TagPolicyRequest, TAG_POLICY_REQUEST, [0 policy_arn, 1 tags, ]);
 pub static TAG_POLICY_REQUEST: Schema = Schema {
     name: "TagPolicyRequest",
     members: &[
-        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::String).required(),
+        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::Limited(&LIMITS_ARN_TYPE)).required(),
         member(
             "Tags",
             "Tags",
@@ -1596,7 +1736,7 @@ structure!(TagRoleRequest, TAG_ROLE_REQUEST, [0 role_name, 1 tags, ]);
 pub static TAG_ROLE_REQUEST: Schema = Schema {
     name: "TagRoleRequest",
     members: &[
-        member("RoleName", "RoleName", "</RoleName>", Type::String).required(),
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required(),
         member(
             "Tags",
             "Tags",
@@ -1618,13 +1758,22 @@ structure!(UntagInstanceProfileRequest, UNTAG_INSTANCE_PROFILE_REQUEST, [0 insta
 pub static UNTAG_INSTANCE_PROFILE_REQUEST: Schema = Schema {
     name: "UntagInstanceProfileRequest",
     members: &[
-        member("InstanceProfileName", "InstanceProfileName", "</InstanceProfileName>", Type::String)
-            .required(),
+        member(
+            "InstanceProfileName",
+            "InstanceProfileName",
+            "</InstanceProfileName>",
+            Type::Limited(&LIMITS_INSTANCE_PROFILE_NAME_TYPE),
+        )
+        .required(),
         member(
             "TagKeys",
             "TagKeys",
             "</TagKeys>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_TAG_KEY_TYPE),
+            }),
         )
         .required(),
     ],
@@ -1641,12 +1790,16 @@ structure!(UntagPolicyRequest, UNTAG_POLICY_REQUEST, [0 policy_arn, 1 tag_keys, 
 pub static UNTAG_POLICY_REQUEST: Schema = Schema {
     name: "UntagPolicyRequest",
     members: &[
-        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::String).required(),
+        member("PolicyArn", "PolicyArn", "</PolicyArn>", Type::Limited(&LIMITS_ARN_TYPE)).required(),
         member(
             "TagKeys",
             "TagKeys",
             "</TagKeys>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_TAG_KEY_TYPE),
+            }),
         )
         .required(),
     ],
@@ -1663,12 +1816,16 @@ structure!(UntagRoleRequest, UNTAG_ROLE_REQUEST, [0 role_name, 1 tag_keys, ]);
 pub static UNTAG_ROLE_REQUEST: Schema = Schema {
     name: "UntagRoleRequest",
     members: &[
-        member("RoleName", "RoleName", "</RoleName>", Type::String).required(),
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required(),
         member(
             "TagKeys",
             "TagKeys",
             "</TagKeys>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_TAG_KEY_TYPE),
+            }),
         )
         .required(),
     ],
@@ -1685,8 +1842,14 @@ structure!(UpdateAssumeRolePolicyRequest, UPDATE_ASSUME_ROLE_POLICY_REQUEST, [0 
 pub static UPDATE_ASSUME_ROLE_POLICY_REQUEST: Schema = Schema {
     name: "UpdateAssumeRolePolicyRequest",
     members: &[
-        member("RoleName", "RoleName", "</RoleName>", Type::String).required(),
-        member("PolicyDocument", "PolicyDocument", "</PolicyDocument>", Type::String).required(),
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required(),
+        member(
+            "PolicyDocument",
+            "PolicyDocument",
+            "</PolicyDocument>",
+            Type::Limited(&LIMITS_POLICY_DOCUMENT_TYPE),
+        )
+        .required(),
     ],
 };
 
@@ -1702,9 +1865,14 @@ structure!(UpdateRoleRequest, UPDATE_ROLE_REQUEST, [0 role_name, 1 description, 
 pub static UPDATE_ROLE_REQUEST: Schema = Schema {
     name: "UpdateRoleRequest",
     members: &[
-        member("RoleName", "RoleName", "</RoleName>", Type::String).required(),
-        member("Description", "Description", "</Description>", Type::String),
-        member("MaxSessionDuration", "MaxSessionDuration", "</MaxSessionDuration>", Type::Integer),
+        member("RoleName", "RoleName", "</RoleName>", Type::Limited(&LIMITS_ROLE_NAME_TYPE)).required(),
+        member("Description", "Description", "</Description>", Type::Limited(&LIMITS_ROLE_DESCRIPTION_TYPE)),
+        member(
+            "MaxSessionDuration",
+            "MaxSessionDuration",
+            "</MaxSessionDuration>",
+            Type::Limited(&LIMITS_ROLE_MAX_SESSION_DURATION_TYPE),
+        ),
     ],
 };
 
@@ -1714,3 +1882,55 @@ pub struct UpdateRoleResponse {}
 structure!(UpdateRoleResponse, UPDATE_ROLE_RESPONSE, []);
 
 pub static UPDATE_ROLE_RESPONSE: Schema = Schema { name: "UpdateRoleResponse", members: &[] };
+
+static LIMITS_ARN_TYPE: Limits = Limits { kind: Type::String, values: &[], min: Some(20), max: Some(2048) };
+
+static LIMITS_GROUP_NAME_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(128) };
+
+static LIMITS_ID_TYPE: Limits = Limits { kind: Type::String, values: &[], min: Some(16), max: Some(128) };
+
+static LIMITS_INSTANCE_PROFILE_NAME_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(128) };
+
+static LIMITS_MARKER_TYPE: Limits = Limits { kind: Type::String, values: &[], min: Some(1), max: Some(320) };
+
+static LIMITS_MAX_ITEMS_TYPE: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(1), max: Some(1000) };
+
+static LIMITS_PATH_PREFIX_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(512) };
+
+static LIMITS_PATH_TYPE: Limits = Limits { kind: Type::String, values: &[], min: Some(1), max: Some(512) };
+
+static LIMITS_POLICY_DESCRIPTION_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: None, max: Some(1000) };
+
+static LIMITS_POLICY_DOCUMENT_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(131072) };
+
+static LIMITS_POLICY_NAME_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(128) };
+
+static LIMITS_POLICY_PATH_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(512) };
+
+static LIMITS_POLICY_SCOPE_TYPE: Limits =
+    Limits { kind: Type::String, values: &["All", "AWS", "Local"], min: None, max: None };
+
+static LIMITS_ROLE_DESCRIPTION_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: None, max: Some(1000) };
+
+static LIMITS_ROLE_MAX_SESSION_DURATION_TYPE: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(3600), max: Some(43200) };
+
+static LIMITS_ROLE_NAME_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(64) };
+
+static LIMITS_TAG_KEY_TYPE: Limits = Limits { kind: Type::String, values: &[], min: Some(1), max: Some(128) };
+
+static LIMITS_TAG_VALUE_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(0), max: Some(256) };
+
+static LIMITS_USER_NAME_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(64) };

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::dispatch::call;
-use crate::schema::{List, Map, Member, Schema, Type, member};
+use crate::schema::{Limits, List, Map, Member, Schema, Type, member};
 use crate::value::{Blob, Document};
 use crate::{Encoded, Error, ParsedRequest};
 
@@ -123,7 +123,13 @@ structure!(AddTagsToResourceRequest, ADD_TAGS_TO_RESOURCE_REQUEST, [0 resource_t
 pub static ADD_TAGS_TO_RESOURCE_REQUEST: Schema = Schema {
     name: "AddTagsToResourceRequest",
     members: &[
-        member("ResourceType", "ResourceType", "ResourceType", Type::String).required(),
+        member(
+            "ResourceType",
+            "ResourceType",
+            "ResourceType",
+            Type::Limited(&LIMITS_RESOURCE_TYPE_FOR_TAGGING),
+        )
+        .required(),
         member("ResourceId", "ResourceId", "ResourceId", Type::String).required(),
         member(
             "Tags",
@@ -142,6 +148,9 @@ structure!(AddTagsToResourceResult, ADD_TAGS_TO_RESOURCE_RESULT, []);
 
 pub static ADD_TAGS_TO_RESOURCE_RESULT: Schema = Schema { name: "AddTagsToResourceResult", members: &[] };
 
+static LIMITS_ALLOWED_PATTERN: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(0), max: Some(1024) };
+
 #[derive(Clone, Default, PartialEq)]
 pub struct DeleteParameterRequest {
     pub name: Option<String>,
@@ -151,7 +160,7 @@ structure!(DeleteParameterRequest, DELETE_PARAMETER_REQUEST, [0 name, ]);
 
 pub static DELETE_PARAMETER_REQUEST: Schema = Schema {
     name: "DeleteParameterRequest",
-    members: &[member("Name", "Name", "Name", Type::String).required()],
+    members: &[member("Name", "Name", "Name", Type::Limited(&LIMITS_PS_PARAMETER_NAME)).required()],
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -174,7 +183,11 @@ pub static DELETE_PARAMETERS_REQUEST: Schema = Schema {
         "Names",
         "Names",
         "Names",
-        Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+        Type::List(&List {
+            item: "</member>",
+            flattened: false,
+            element: Type::Limited(&LIMITS_PS_PARAMETER_NAME),
+        }),
     )
     .required()],
 };
@@ -194,13 +207,21 @@ pub static DELETE_PARAMETERS_RESULT: Schema = Schema {
             "DeletedParameters",
             "DeletedParameters",
             "DeletedParameters",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_PS_PARAMETER_NAME),
+            }),
         ),
         member(
             "InvalidParameters",
             "InvalidParameters",
             "InvalidParameters",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_PS_PARAMETER_NAME),
+            }),
         ),
     ],
 };
@@ -239,7 +260,7 @@ pub static DESCRIBE_PARAMETERS_REQUEST: Schema = Schema {
                 element: Type::Structure(&PARAMETER_STRING_FILTER),
             }),
         ),
-        member("MaxResults", "MaxResults", "MaxResults", Type::Integer),
+        member("MaxResults", "MaxResults", "MaxResults", Type::Limited(&LIMITS_MAX_RESULTS)),
         member("NextToken", "NextToken", "NextToken", Type::String),
         member("Shared", "Shared", "Shared", Type::Boolean),
     ],
@@ -283,9 +304,9 @@ structure!(GetParameterHistoryRequest, GET_PARAMETER_HISTORY_REQUEST, [0 name, 1
 pub static GET_PARAMETER_HISTORY_REQUEST: Schema = Schema {
     name: "GetParameterHistoryRequest",
     members: &[
-        member("Name", "Name", "Name", Type::String).required(),
+        member("Name", "Name", "Name", Type::Limited(&LIMITS_PS_PARAMETER_NAME)).required(),
         member("WithDecryption", "WithDecryption", "WithDecryption", Type::Boolean),
-        member("MaxResults", "MaxResults", "MaxResults", Type::Integer),
+        member("MaxResults", "MaxResults", "MaxResults", Type::Limited(&LIMITS_MAX_RESULTS)),
         member("NextToken", "NextToken", "NextToken", Type::String),
     ],
 };
@@ -326,7 +347,7 @@ structure!(GetParameterRequest, GET_PARAMETER_REQUEST, [0 name, 1 with_decryptio
 pub static GET_PARAMETER_REQUEST: Schema = Schema {
     name: "GetParameterRequest",
     members: &[
-        member("Name", "Name", "Name", Type::String).required(),
+        member("Name", "Name", "Name", Type::Limited(&LIMITS_PS_PARAMETER_NAME)).required(),
         member("WithDecryption", "WithDecryption", "WithDecryption", Type::Boolean),
     ],
 };
@@ -343,6 +364,9 @@ pub static GET_PARAMETER_RESULT: Schema = Schema {
     members: &[member("Parameter", "Parameter", "Parameter", Type::Structure(&PARAMETER))],
 };
 
+static LIMITS_GET_PARAMETERS_BY_PATH_MAX_RESULTS: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(1), max: Some(10) };
+
 #[derive(Clone, Default, PartialEq)]
 pub struct GetParametersByPathRequest {
     pub path: Option<String>,
@@ -358,7 +382,7 @@ structure!(GetParametersByPathRequest, GET_PARAMETERS_BY_PATH_REQUEST, [0 path, 
 pub static GET_PARAMETERS_BY_PATH_REQUEST: Schema = Schema {
     name: "GetParametersByPathRequest",
     members: &[
-        member("Path", "Path", "Path", Type::String).required(),
+        member("Path", "Path", "Path", Type::Limited(&LIMITS_PS_PARAMETER_NAME)).required(),
         member("Recursive", "Recursive", "Recursive", Type::Boolean),
         member(
             "ParameterFilters",
@@ -371,7 +395,12 @@ pub static GET_PARAMETERS_BY_PATH_REQUEST: Schema = Schema {
             }),
         ),
         member("WithDecryption", "WithDecryption", "WithDecryption", Type::Boolean),
-        member("MaxResults", "MaxResults", "MaxResults", Type::Integer),
+        member(
+            "MaxResults",
+            "MaxResults",
+            "MaxResults",
+            Type::Limited(&LIMITS_GET_PARAMETERS_BY_PATH_MAX_RESULTS),
+        ),
         member("NextToken", "NextToken", "NextToken", Type::String),
     ],
 };
@@ -412,7 +441,11 @@ pub static GET_PARAMETERS_REQUEST: Schema = Schema {
             "Names",
             "Names",
             "Names",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_PS_PARAMETER_NAME),
+            }),
         )
         .required(),
         member("WithDecryption", "WithDecryption", "WithDecryption", Type::Boolean),
@@ -440,7 +473,11 @@ pub static GET_PARAMETERS_RESULT: Schema = Schema {
             "InvalidParameters",
             "InvalidParameters",
             "InvalidParameters",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_PS_PARAMETER_NAME),
+            }),
         ),
     ],
 };
@@ -456,7 +493,13 @@ structure!(ListTagsForResourceRequest, LIST_TAGS_FOR_RESOURCE_REQUEST, [0 resour
 pub static LIST_TAGS_FOR_RESOURCE_REQUEST: Schema = Schema {
     name: "ListTagsForResourceRequest",
     members: &[
-        member("ResourceType", "ResourceType", "ResourceType", Type::String).required(),
+        member(
+            "ResourceType",
+            "ResourceType",
+            "ResourceType",
+            Type::Limited(&LIMITS_RESOURCE_TYPE_FOR_TAGGING),
+        )
+        .required(),
         member("ResourceId", "ResourceId", "ResourceId", Type::String).required(),
     ],
 };
@@ -478,6 +521,14 @@ pub static LIST_TAGS_FOR_RESOURCE_RESULT: Schema = Schema {
     )],
 };
 
+static LIMITS_MAX_RESULTS: Limits = Limits { kind: Type::Integer, values: &[], min: Some(1), max: Some(50) };
+
+static LIMITS_PS_PARAMETER_NAME: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(2048) };
+
+static LIMITS_PS_PARAMETER_SELECTOR: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(0), max: Some(128) };
+
 #[derive(Clone, Default, PartialEq)]
 pub struct Parameter {
     pub name: Option<String>,
@@ -496,17 +547,23 @@ structure!(Parameter, PARAMETER, [0 name, 1 type_, 2 value, 3 version, 4 selecto
 pub static PARAMETER: Schema = Schema {
     name: "Parameter",
     members: &[
-        member("Name", "Name", "Name", Type::String),
-        member("Type", "Type", "Type", Type::String),
+        member("Name", "Name", "Name", Type::Limited(&LIMITS_PS_PARAMETER_NAME)),
+        member("Type", "Type", "Type", Type::Limited(&LIMITS_PARAMETER_TYPE)),
         member("Value", "Value", "Value", Type::String).sensitive(),
         member("Version", "Version", "Version", Type::Long),
-        member("Selector", "Selector", "Selector", Type::String),
+        member("Selector", "Selector", "Selector", Type::Limited(&LIMITS_PS_PARAMETER_SELECTOR)),
         member("SourceResult", "SourceResult", "SourceResult", Type::String),
         member("LastModifiedDate", "LastModifiedDate", "LastModifiedDate", Type::Timestamp),
         member("ARN", "ARN", "ARN", Type::String),
-        member("DataType", "DataType", "DataType", Type::String),
+        member("DataType", "DataType", "DataType", Type::Limited(&LIMITS_PARAMETER_DATA_TYPE)),
     ],
 };
+
+static LIMITS_PARAMETER_DATA_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(0), max: Some(128) };
+
+static LIMITS_PARAMETER_DESCRIPTION: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(0), max: Some(1024) };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct ParameterHistory {
@@ -530,22 +587,26 @@ structure!(ParameterHistory, PARAMETER_HISTORY, [0 name, 1 type_, 2 key_id, 3 la
 pub static PARAMETER_HISTORY: Schema = Schema {
     name: "ParameterHistory",
     members: &[
-        member("Name", "Name", "Name", Type::String),
-        member("Type", "Type", "Type", Type::String),
-        member("KeyId", "KeyId", "KeyId", Type::String),
+        member("Name", "Name", "Name", Type::Limited(&LIMITS_PS_PARAMETER_NAME)),
+        member("Type", "Type", "Type", Type::Limited(&LIMITS_PARAMETER_TYPE)),
+        member("KeyId", "KeyId", "KeyId", Type::Limited(&LIMITS_PARAMETER_KEY_ID)),
         member("LastModifiedDate", "LastModifiedDate", "LastModifiedDate", Type::Timestamp),
         member("LastModifiedUser", "LastModifiedUser", "LastModifiedUser", Type::String),
-        member("Description", "Description", "Description", Type::String),
+        member("Description", "Description", "Description", Type::Limited(&LIMITS_PARAMETER_DESCRIPTION)),
         member("Value", "Value", "Value", Type::String).sensitive(),
-        member("AllowedPattern", "AllowedPattern", "AllowedPattern", Type::String),
+        member("AllowedPattern", "AllowedPattern", "AllowedPattern", Type::Limited(&LIMITS_ALLOWED_PATTERN)),
         member("Version", "Version", "Version", Type::Long),
         member(
             "Labels",
             "Labels",
             "Labels",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_PARAMETER_LABEL),
+            }),
         ),
-        member("Tier", "Tier", "Tier", Type::String),
+        member("Tier", "Tier", "Tier", Type::Limited(&LIMITS_PARAMETER_TIER)),
         member(
             "Policies",
             "Policies",
@@ -556,7 +617,7 @@ pub static PARAMETER_HISTORY: Schema = Schema {
                 element: Type::Structure(&PARAMETER_INLINE_POLICY),
             }),
         ),
-        member("DataType", "DataType", "DataType", Type::String),
+        member("DataType", "DataType", "DataType", Type::Limited(&LIMITS_PARAMETER_DATA_TYPE)),
     ],
 };
 
@@ -577,6 +638,12 @@ pub static PARAMETER_INLINE_POLICY: Schema = Schema {
         member("PolicyStatus", "PolicyStatus", "PolicyStatus", Type::String),
     ],
 };
+
+static LIMITS_PARAMETER_KEY_ID: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(256) };
+
+static LIMITS_PARAMETER_LABEL: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(100) };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct ParameterMetadata {
@@ -599,16 +666,16 @@ structure!(ParameterMetadata, PARAMETER_METADATA, [0 name, 1 arn, 2 type_, 3 key
 pub static PARAMETER_METADATA: Schema = Schema {
     name: "ParameterMetadata",
     members: &[
-        member("Name", "Name", "Name", Type::String),
+        member("Name", "Name", "Name", Type::Limited(&LIMITS_PS_PARAMETER_NAME)),
         member("ARN", "ARN", "ARN", Type::String),
-        member("Type", "Type", "Type", Type::String),
-        member("KeyId", "KeyId", "KeyId", Type::String),
+        member("Type", "Type", "Type", Type::Limited(&LIMITS_PARAMETER_TYPE)),
+        member("KeyId", "KeyId", "KeyId", Type::Limited(&LIMITS_PARAMETER_KEY_ID)),
         member("LastModifiedDate", "LastModifiedDate", "LastModifiedDate", Type::Timestamp),
         member("LastModifiedUser", "LastModifiedUser", "LastModifiedUser", Type::String),
-        member("Description", "Description", "Description", Type::String),
-        member("AllowedPattern", "AllowedPattern", "AllowedPattern", Type::String),
+        member("Description", "Description", "Description", Type::Limited(&LIMITS_PARAMETER_DESCRIPTION)),
+        member("AllowedPattern", "AllowedPattern", "AllowedPattern", Type::Limited(&LIMITS_ALLOWED_PATTERN)),
         member("Version", "Version", "Version", Type::Long),
-        member("Tier", "Tier", "Tier", Type::String),
+        member("Tier", "Tier", "Tier", Type::Limited(&LIMITS_PARAMETER_TIER)),
         member(
             "Policies",
             "Policies",
@@ -619,9 +686,12 @@ pub static PARAMETER_METADATA: Schema = Schema {
                 element: Type::Structure(&PARAMETER_INLINE_POLICY),
             }),
         ),
-        member("DataType", "DataType", "DataType", Type::String),
+        member("DataType", "DataType", "DataType", Type::Limited(&LIMITS_PARAMETER_DATA_TYPE)),
     ],
 };
+
+static LIMITS_PARAMETER_POLICIES: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(4096) };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct ParameterStringFilter {
@@ -635,16 +705,39 @@ structure!(ParameterStringFilter, PARAMETER_STRING_FILTER, [0 key, 1 option, 2 v
 pub static PARAMETER_STRING_FILTER: Schema = Schema {
     name: "ParameterStringFilter",
     members: &[
-        member("Key", "Key", "Key", Type::String).required(),
-        member("Option", "Option", "Option", Type::String),
+        member("Key", "Key", "Key", Type::Limited(&LIMITS_PARAMETER_STRING_FILTER_KEY)).required(),
+        member("Option", "Option", "Option", Type::Limited(&LIMITS_PARAMETER_STRING_QUERY_OPTION)),
         member(
             "Values",
             "Values",
             "Values",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_PARAMETER_STRING_FILTER_VALUE),
+            }),
         ),
     ],
 };
+
+static LIMITS_PARAMETER_STRING_FILTER_KEY: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(132) };
+
+static LIMITS_PARAMETER_STRING_FILTER_VALUE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(1024) };
+
+static LIMITS_PARAMETER_STRING_QUERY_OPTION: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(10) };
+
+static LIMITS_PARAMETER_TIER: Limits = Limits {
+    kind: Type::String,
+    values: &["Standard", "Advanced", "Intelligent-Tiering"],
+    min: None,
+    max: None,
+};
+
+static LIMITS_PARAMETER_TYPE: Limits =
+    Limits { kind: Type::String, values: &["String", "StringList", "SecureString"], min: None, max: None };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct ParametersFilter {
@@ -657,16 +750,26 @@ structure!(ParametersFilter, PARAMETERS_FILTER, [0 key, 1 values, ]);
 pub static PARAMETERS_FILTER: Schema = Schema {
     name: "ParametersFilter",
     members: &[
-        member("Key", "Key", "Key", Type::String).required(),
+        member("Key", "Key", "Key", Type::Limited(&LIMITS_PARAMETERS_FILTER_KEY)).required(),
         member(
             "Values",
             "Values",
             "Values",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_PARAMETERS_FILTER_VALUE),
+            }),
         )
         .required(),
     ],
 };
+
+static LIMITS_PARAMETERS_FILTER_KEY: Limits =
+    Limits { kind: Type::String, values: &["Name", "Type", "KeyId"], min: None, max: None };
+
+static LIMITS_PARAMETERS_FILTER_VALUE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: Some(1024) };
 
 #[derive(Clone, Default, PartialEq)]
 pub struct PutParameterRequest {
@@ -688,22 +791,22 @@ structure!(PutParameterRequest, PUT_PARAMETER_REQUEST, [0 name, 1 description, 2
 pub static PUT_PARAMETER_REQUEST: Schema = Schema {
     name: "PutParameterRequest",
     members: &[
-        member("Name", "Name", "Name", Type::String).required(),
-        member("Description", "Description", "Description", Type::String),
+        member("Name", "Name", "Name", Type::Limited(&LIMITS_PS_PARAMETER_NAME)).required(),
+        member("Description", "Description", "Description", Type::Limited(&LIMITS_PARAMETER_DESCRIPTION)),
         member("Value", "Value", "Value", Type::String).required().sensitive(),
-        member("Type", "Type", "Type", Type::String),
-        member("KeyId", "KeyId", "KeyId", Type::String),
+        member("Type", "Type", "Type", Type::Limited(&LIMITS_PARAMETER_TYPE)),
+        member("KeyId", "KeyId", "KeyId", Type::Limited(&LIMITS_PARAMETER_KEY_ID)),
         member("Overwrite", "Overwrite", "Overwrite", Type::Boolean),
-        member("AllowedPattern", "AllowedPattern", "AllowedPattern", Type::String),
+        member("AllowedPattern", "AllowedPattern", "AllowedPattern", Type::Limited(&LIMITS_ALLOWED_PATTERN)),
         member(
             "Tags",
             "Tags",
             "Tags",
             Type::List(&List { item: "</member>", flattened: false, element: Type::Structure(&TAG) }),
         ),
-        member("Tier", "Tier", "Tier", Type::String),
-        member("Policies", "Policies", "Policies", Type::String),
-        member("DataType", "DataType", "DataType", Type::String),
+        member("Tier", "Tier", "Tier", Type::Limited(&LIMITS_PARAMETER_TIER)),
+        member("Policies", "Policies", "Policies", Type::Limited(&LIMITS_PARAMETER_POLICIES)),
+        member("DataType", "DataType", "DataType", Type::Limited(&LIMITS_PARAMETER_DATA_TYPE)),
     ],
 };
 
@@ -719,7 +822,7 @@ pub static PUT_PARAMETER_RESULT: Schema = Schema {
     name: "PutParameterResult",
     members: &[
         member("Version", "Version", "Version", Type::Long),
-        member("Tier", "Tier", "Tier", Type::String),
+        member("Tier", "Tier", "Tier", Type::Limited(&LIMITS_PARAMETER_TIER)),
     ],
 };
 
@@ -735,13 +838,23 @@ structure!(RemoveTagsFromResourceRequest, REMOVE_TAGS_FROM_RESOURCE_REQUEST, [0 
 pub static REMOVE_TAGS_FROM_RESOURCE_REQUEST: Schema = Schema {
     name: "RemoveTagsFromResourceRequest",
     members: &[
-        member("ResourceType", "ResourceType", "ResourceType", Type::String).required(),
+        member(
+            "ResourceType",
+            "ResourceType",
+            "ResourceType",
+            Type::Limited(&LIMITS_RESOURCE_TYPE_FOR_TAGGING),
+        )
+        .required(),
         member("ResourceId", "ResourceId", "ResourceId", Type::String).required(),
         member(
             "TagKeys",
             "TagKeys",
             "TagKeys",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_TAG_KEY),
+            }),
         )
         .required(),
     ],
@@ -755,6 +868,23 @@ structure!(RemoveTagsFromResourceResult, REMOVE_TAGS_FROM_RESOURCE_RESULT, []);
 pub static REMOVE_TAGS_FROM_RESOURCE_RESULT: Schema =
     Schema { name: "RemoveTagsFromResourceResult", members: &[] };
 
+static LIMITS_RESOURCE_TYPE_FOR_TAGGING: Limits = Limits {
+    kind: Type::String,
+    values: &[
+        "Document",
+        "ManagedInstance",
+        "MaintenanceWindow",
+        "Parameter",
+        "PatchBaseline",
+        "OpsItem",
+        "OpsMetadata",
+        "Automation",
+        "Association",
+    ],
+    min: None,
+    max: None,
+};
+
 #[derive(Clone, Default, PartialEq)]
 pub struct Tag {
     pub key: Option<String>,
@@ -766,7 +896,11 @@ structure!(Tag, TAG, [0 key, 1 value, ]);
 pub static TAG: Schema = Schema {
     name: "Tag",
     members: &[
-        member("Key", "Key", "Key", Type::String).required(),
-        member("Value", "Value", "Value", Type::String).required(),
+        member("Key", "Key", "Key", Type::Limited(&LIMITS_TAG_KEY)).required(),
+        member("Value", "Value", "Value", Type::Limited(&LIMITS_TAG_VALUE)).required(),
     ],
 };
+
+static LIMITS_TAG_KEY: Limits = Limits { kind: Type::String, values: &[], min: Some(1), max: Some(128) };
+
+static LIMITS_TAG_VALUE: Limits = Limits { kind: Type::String, values: &[], min: Some(0), max: Some(256) };

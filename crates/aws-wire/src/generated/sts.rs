@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::dispatch::call;
-use crate::schema::{List, Map, Member, Schema, Type, member};
+use crate::schema::{Limits, List, Map, Member, Schema, Type, member};
 use crate::value::{Blob, Document};
 use crate::{Encoded, Error, ParsedRequest};
 
@@ -68,8 +68,14 @@ structure!(AssumeRoleRequest, ASSUME_ROLE_REQUEST, [0 role_arn, 1 role_session_n
 pub static ASSUME_ROLE_REQUEST: Schema = Schema {
     name: "AssumeRoleRequest",
     members: &[
-        member("RoleArn", "RoleArn", "</RoleArn>", Type::String).required(),
-        member("RoleSessionName", "RoleSessionName", "</RoleSessionName>", Type::String).required(),
+        member("RoleArn", "RoleArn", "</RoleArn>", Type::Limited(&LIMITS_ARN_TYPE)).required(),
+        member(
+            "RoleSessionName",
+            "RoleSessionName",
+            "</RoleSessionName>",
+            Type::Limited(&LIMITS_ROLE_SESSION_NAME_TYPE),
+        )
+        .required(),
         member(
             "PolicyArns",
             "PolicyArns",
@@ -80,8 +86,18 @@ pub static ASSUME_ROLE_REQUEST: Schema = Schema {
                 element: Type::Structure(&POLICY_DESCRIPTOR_TYPE),
             }),
         ),
-        member("Policy", "Policy", "</Policy>", Type::String),
-        member("DurationSeconds", "DurationSeconds", "</DurationSeconds>", Type::Integer),
+        member(
+            "Policy",
+            "Policy",
+            "</Policy>",
+            Type::Limited(&LIMITS_UNRESTRICTED_SESSION_POLICY_DOCUMENT_TYPE),
+        ),
+        member(
+            "DurationSeconds",
+            "DurationSeconds",
+            "</DurationSeconds>",
+            Type::Limited(&LIMITS_ROLE_DURATION_SECONDS_TYPE),
+        ),
         member(
             "Tags",
             "Tags",
@@ -92,12 +108,21 @@ pub static ASSUME_ROLE_REQUEST: Schema = Schema {
             "TransitiveTagKeys",
             "TransitiveTagKeys",
             "</TransitiveTagKeys>",
-            Type::List(&List { item: "</member>", flattened: false, element: Type::String }),
+            Type::List(&List {
+                item: "</member>",
+                flattened: false,
+                element: Type::Limited(&LIMITS_TAG_KEY_TYPE),
+            }),
         ),
-        member("ExternalId", "ExternalId", "</ExternalId>", Type::String),
-        member("SerialNumber", "SerialNumber", "</SerialNumber>", Type::String),
-        member("TokenCode", "TokenCode", "</TokenCode>", Type::String),
-        member("SourceIdentity", "SourceIdentity", "</SourceIdentity>", Type::String),
+        member("ExternalId", "ExternalId", "</ExternalId>", Type::Limited(&LIMITS_EXTERNAL_ID_TYPE)),
+        member("SerialNumber", "SerialNumber", "</SerialNumber>", Type::Limited(&LIMITS_SERIAL_NUMBER_TYPE)),
+        member("TokenCode", "TokenCode", "</TokenCode>", Type::Limited(&LIMITS_TOKEN_CODE_TYPE)),
+        member(
+            "SourceIdentity",
+            "SourceIdentity",
+            "</SourceIdentity>",
+            Type::Limited(&LIMITS_SOURCE_IDENTITY_TYPE),
+        ),
         member(
             "ProvidedContexts",
             "ProvidedContexts",
@@ -131,8 +156,18 @@ pub static ASSUME_ROLE_RESPONSE: Schema = Schema {
             "</AssumedRoleUser>",
             Type::Structure(&ASSUMED_ROLE_USER),
         ),
-        member("PackedPolicySize", "PackedPolicySize", "</PackedPolicySize>", Type::Integer),
-        member("SourceIdentity", "SourceIdentity", "</SourceIdentity>", Type::String),
+        member(
+            "PackedPolicySize",
+            "PackedPolicySize",
+            "</PackedPolicySize>",
+            Type::Limited(&LIMITS_NON_NEGATIVE_INTEGER_TYPE),
+        ),
+        member(
+            "SourceIdentity",
+            "SourceIdentity",
+            "</SourceIdentity>",
+            Type::Limited(&LIMITS_SOURCE_IDENTITY_TYPE),
+        ),
     ],
 };
 
@@ -147,8 +182,14 @@ structure!(AssumedRoleUser, ASSUMED_ROLE_USER, [0 assumed_role_id, 1 arn, ]);
 pub static ASSUMED_ROLE_USER: Schema = Schema {
     name: "AssumedRoleUser",
     members: &[
-        member("AssumedRoleId", "AssumedRoleId", "</AssumedRoleId>", Type::String).required(),
-        member("Arn", "Arn", "</Arn>", Type::String).required(),
+        member(
+            "AssumedRoleId",
+            "AssumedRoleId",
+            "</AssumedRoleId>",
+            Type::Limited(&LIMITS_ASSUMED_ROLE_ID_TYPE),
+        )
+        .required(),
+        member("Arn", "Arn", "</Arn>", Type::Limited(&LIMITS_ARN_TYPE)).required(),
     ],
 };
 
@@ -165,7 +206,8 @@ structure!(Credentials, CREDENTIALS, [0 access_key_id, 1 secret_access_key, 2 se
 pub static CREDENTIALS: Schema = Schema {
     name: "Credentials",
     members: &[
-        member("AccessKeyId", "AccessKeyId", "</AccessKeyId>", Type::String).required(),
+        member("AccessKeyId", "AccessKeyId", "</AccessKeyId>", Type::Limited(&LIMITS_ACCESS_KEY_ID_TYPE))
+            .required(),
         member("SecretAccessKey", "SecretAccessKey", "</SecretAccessKey>", Type::String)
             .required()
             .sensitive(),
@@ -195,7 +237,7 @@ pub static GET_CALLER_IDENTITY_RESPONSE: Schema = Schema {
     members: &[
         member("UserId", "UserId", "</UserId>", Type::String),
         member("Account", "Account", "</Account>", Type::String),
-        member("Arn", "Arn", "</Arn>", Type::String),
+        member("Arn", "Arn", "</Arn>", Type::Limited(&LIMITS_ARN_TYPE)),
     ],
 };
 
@@ -211,9 +253,14 @@ structure!(GetSessionTokenRequest, GET_SESSION_TOKEN_REQUEST, [0 duration_second
 pub static GET_SESSION_TOKEN_REQUEST: Schema = Schema {
     name: "GetSessionTokenRequest",
     members: &[
-        member("DurationSeconds", "DurationSeconds", "</DurationSeconds>", Type::Integer),
-        member("SerialNumber", "SerialNumber", "</SerialNumber>", Type::String),
-        member("TokenCode", "TokenCode", "</TokenCode>", Type::String),
+        member(
+            "DurationSeconds",
+            "DurationSeconds",
+            "</DurationSeconds>",
+            Type::Limited(&LIMITS_DURATION_SECONDS_TYPE),
+        ),
+        member("SerialNumber", "SerialNumber", "</SerialNumber>", Type::Limited(&LIMITS_SERIAL_NUMBER_TYPE)),
+        member("TokenCode", "TokenCode", "</TokenCode>", Type::Limited(&LIMITS_TOKEN_CODE_TYPE)),
     ],
 };
 
@@ -236,8 +283,10 @@ pub struct PolicyDescriptorType {
 
 structure!(PolicyDescriptorType, POLICY_DESCRIPTOR_TYPE, [0 arn, ]);
 
-pub static POLICY_DESCRIPTOR_TYPE: Schema =
-    Schema { name: "PolicyDescriptorType", members: &[member("arn", "arn", "</arn>", Type::String)] };
+pub static POLICY_DESCRIPTOR_TYPE: Schema = Schema {
+    name: "PolicyDescriptorType",
+    members: &[member("arn", "arn", "</arn>", Type::Limited(&LIMITS_ARN_TYPE))],
+};
 
 #[derive(Clone, Default, PartialEq)]
 pub struct ProvidedContext {
@@ -250,8 +299,13 @@ structure!(ProvidedContext, PROVIDED_CONTEXT, [0 provider_arn, 1 context_asserti
 pub static PROVIDED_CONTEXT: Schema = Schema {
     name: "ProvidedContext",
     members: &[
-        member("ProviderArn", "ProviderArn", "</ProviderArn>", Type::String),
-        member("ContextAssertion", "ContextAssertion", "</ContextAssertion>", Type::String),
+        member("ProviderArn", "ProviderArn", "</ProviderArn>", Type::Limited(&LIMITS_ARN_TYPE)),
+        member(
+            "ContextAssertion",
+            "ContextAssertion",
+            "</ContextAssertion>",
+            Type::Limited(&LIMITS_CONTEXT_ASSERTION_TYPE),
+        ),
     ],
 };
 
@@ -266,7 +320,50 @@ structure!(Tag, TAG, [0 key, 1 value, ]);
 pub static TAG: Schema = Schema {
     name: "Tag",
     members: &[
-        member("Key", "Key", "</Key>", Type::String).required(),
-        member("Value", "Value", "</Value>", Type::String).required(),
+        member("Key", "Key", "</Key>", Type::Limited(&LIMITS_TAG_KEY_TYPE)).required(),
+        member("Value", "Value", "</Value>", Type::Limited(&LIMITS_TAG_VALUE_TYPE)).required(),
     ],
 };
+
+static LIMITS_ACCESS_KEY_ID_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(16), max: Some(128) };
+
+static LIMITS_ARN_TYPE: Limits = Limits { kind: Type::String, values: &[], min: Some(20), max: Some(2048) };
+
+static LIMITS_ASSUMED_ROLE_ID_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(2), max: Some(193) };
+
+static LIMITS_CONTEXT_ASSERTION_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(4), max: Some(2048) };
+
+static LIMITS_DURATION_SECONDS_TYPE: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(900), max: Some(129600) };
+
+static LIMITS_EXTERNAL_ID_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(2), max: Some(1224) };
+
+static LIMITS_NON_NEGATIVE_INTEGER_TYPE: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(0), max: None };
+
+static LIMITS_ROLE_DURATION_SECONDS_TYPE: Limits =
+    Limits { kind: Type::Integer, values: &[], min: Some(900), max: Some(43200) };
+
+static LIMITS_ROLE_SESSION_NAME_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(2), max: Some(64) };
+
+static LIMITS_SERIAL_NUMBER_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(9), max: Some(256) };
+
+static LIMITS_SOURCE_IDENTITY_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(2), max: Some(64) };
+
+static LIMITS_TAG_KEY_TYPE: Limits = Limits { kind: Type::String, values: &[], min: Some(1), max: Some(128) };
+
+static LIMITS_TAG_VALUE_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(0), max: Some(256) };
+
+static LIMITS_TOKEN_CODE_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(6), max: Some(6) };
+
+static LIMITS_UNRESTRICTED_SESSION_POLICY_DOCUMENT_TYPE: Limits =
+    Limits { kind: Type::String, values: &[], min: Some(1), max: None };
