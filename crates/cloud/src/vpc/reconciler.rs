@@ -44,7 +44,23 @@ struct Live {
 
 struct LiveVpc {
     state: VpcState,
+    /// Whether the network is as the state says.
+    is_whole: bool,
     endpoints: Endpoints,
+}
+
+impl Live {
+    /// Whether the network is as planned already.
+    fn is_true(&self, state: &VpcState) -> bool {
+        self.vpcs.get(&state.plan.vpc_id).is_some_and(|vpc| vpc.is_whole && vpc.state.plan == state.plan)
+    }
+
+    /// From here until it is applied again, the network may be neither as it was nor as it shall be.
+    fn doubt(&mut self, vpc_id: &str) {
+        if let Some(vpc) = self.vpcs.get_mut(vpc_id) {
+            vpc.is_whole = false;
+        }
+    }
 }
 
 impl Vpcs {
@@ -101,9 +117,14 @@ impl Vpcs {
         }
         let mut live = self.live.lock().await;
         let state = plan::state(store, vpc_id)?.ok_or_else(|| VpcError::NoVpc(vpc_id.to_owned()))?;
-        let path = self.network.attach(state.plan.clone(), eni_id).await?;
-        self.serve_in(&mut live, state).await?;
-        Ok(path)
+        if live.is_true(&state) && state.plan.interface(eni_id).is_some() {
+            self.serve_in(&mut live, state, true).await?;
+            return Ok(self.network.namespace_path(vpc_id, eni_id));
+        }
+        live.doubt(vpc_id);
+        let attached = self.network.attach(state.plan.clone(), eni_id).await?;
+        self.serve_in(&mut live, state, attached.is_whole).await?;
+        Ok(attached.namespace)
     }
 
     /// Takes an instance's interface away. An interface whose record stays gets a new one, without what the
@@ -116,10 +137,7 @@ impl Vpcs {
             return Ok(());
         }
         let mut live = self.live.lock().await;
-        if let Some(vpc) = live.vpcs.get_mut(vpc_id) {
-            // Known to lack it, so that the next look at the records makes it again or not.
-            vpc.state.plan.interfaces.retain(|interface| interface.eni_id != eni_id);
-        }
+        live.doubt(vpc_id);
         Ok(self.network.detach(vpc_id, eni_id).await?)
     }
 
@@ -149,23 +167,24 @@ impl Vpcs {
     }
 
     async fn sync_vpc(&self, live: &mut Live, state: VpcState) -> Result<(), VpcError> {
-        if live.vpcs.get(&state.plan.vpc_id).is_none_or(|vpc| vpc.state.plan != state.plan) {
+        if !live.is_true(&state) {
+            live.doubt(&state.plan.vpc_id);
             self.network.apply(state.plan.clone()).await?;
         }
-        self.serve_in(live, state).await
+        self.serve_in(live, state, true).await
     }
 
     /// Starts the services of a VPC whose network exists, or tells them what is new.
-    async fn serve_in(&self, live: &mut Live, state: VpcState) -> Result<(), VpcError> {
+    async fn serve_in(&self, live: &mut Live, state: VpcState, is_whole: bool) -> Result<(), VpcError> {
         let vpc_id = state.plan.vpc_id.clone();
         if let Some(vpc) = live.vpcs.get_mut(&vpc_id) {
             vpc.endpoints.update(&state);
-            vpc.state = state;
+            (vpc.state, vpc.is_whole) = (state, is_whole);
             return Ok(());
         }
         let services = self.services.get().ok_or_else(|| VpcError::NotServing(vpc_id.clone()))?;
         let endpoints = Endpoints::start(&self.network, &state, services, &self.tls).await?;
-        live.vpcs.insert(vpc_id, LiveVpc { state, endpoints });
+        live.vpcs.insert(vpc_id, LiveVpc { state, is_whole, endpoints });
         Ok(())
     }
 
