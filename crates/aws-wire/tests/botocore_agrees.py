@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Compares the codecs with botocore on random messages for every supported operation.
 
-Requests: botocore serializes random parameters, we decode them; both must hold the same.
+Requests: botocore serializes and signs random parameters, we verify and decode them; both must hold the same.
 Answers: we encode a random output, botocore parses it; both must hold the same.
+Errors: we refuse a request signed with another secret, botocore reads the refusal's code.
 
     cargo build -p aws-wire --example wire-echo
     python3 crates/aws-wire/tests/botocore_agrees.py target/debug/examples/wire-echo [ROUNDS [SEED]]
@@ -19,6 +20,9 @@ import sys
 import tomllib
 import urllib.parse
 
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
 import botocore.loaders
 import botocore.model
 import botocore.parsers
@@ -26,6 +30,9 @@ import botocore.serialize
 
 CRATE = pathlib.Path(__file__).resolve().parent.parent
 TEXTS = ["", "a", "x y", "a&b=c+d%", '<"tag" & \'quote\'>', "üñí ☂ 𝄞", "line\nline", "  padded  ", "true", "12"]
+SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+# The error code that each protocol has for a request signed with the wrong secret.
+WRONG_SECRET = {"ec2": "AuthFailure", "query": "SignatureDoesNotMatch", "json": "InvalidSignatureException"}
 UTC = datetime.timezone.utc
 
 
@@ -136,15 +143,27 @@ class Echo:
         return json.loads(self.process.stdout.readline())
 
 
-def http_message(model, serialized):
+def http_message(model, serialized, presign):
+    """The request that botocore sends, signed in its headers or in its query string."""
     body = serialized["body"]
+    url = f"https://{model.endpoint_prefix}.us-east-1.amazonaws.com{serialized['url_path']}"
+    method, headers, signer = serialized["method"], serialized["headers"], botocore.auth.SigV4Auth
     if isinstance(body, dict):
         body = urllib.parse.urlencode(body, doseq=True)
-    if isinstance(body, bytes):
-        body = body.decode()
-    host = f"{model.endpoint_prefix}.us-east-1.amazonaws.com"
-    headers = [["host", host]] + [[name, str(value)] for name, value in serialized["headers"].items()]
-    return {"method": serialized["method"], "uri": serialized["url_path"], "headers": headers, "body": body}
+        if presign:
+            method, url, body, headers, signer = "GET", f"{url}?{body}", "", {}, botocore.auth.SigV4QueryAuth
+    request = botocore.awsrequest.AWSRequest(method, url, headers, body)
+    credentials = botocore.credentials.Credentials("AKIDEXAMPLE", SECRET, "token/+==")
+    signer(credentials, model.signing_name, "us-east-1").add_auth(request)
+    prepared = request.prepare()
+    split = urllib.parse.urlsplit(prepared.url)
+    headers = [["host", split.netloc]] + [[name, as_text(value)] for name, value in prepared.headers.items()]
+    uri = f"{split.path}?{split.query}" if split.query else split.path
+    return {"method": method, "uri": uri, "headers": headers, "body": as_text(prepared.body or ""), "secret": SECRET}
+
+
+def as_text(value):
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def load(service):
@@ -160,7 +179,8 @@ def load(service):
 def check(echo, model, operation, sample):
     serializer = botocore.serialize.create_serializer(model.metadata["protocol"], False)
     params = sample.value(operation.input_shape) if operation.input_shape else {}
-    message = http_message(model, serializer.serialize_to_request(params, operation))
+    presign = sample.rng.random() < 0.3
+    message = http_message(model, serializer.serialize_to_request(params, operation), presign)
     expected = comparable(params, operation.input_shape) if operation.input_shape else {}
     found = echo.ask(message)
     if found != {"input": expected}:
@@ -168,16 +188,27 @@ def check(echo, model, operation, sample):
     output = sample.value(operation.output_shape) if operation.output_shape else {}
     stored = comparable(output, operation.output_shape) if operation.output_shape else {}
     answer = echo.ask({**message, "output": stored})
-    if "body" not in answer:
+    if answer.get("status") != 200:
         return f"output {json.dumps(stored)}\n  ours: {json.dumps(answer)}"
-    parser = botocore.parsers.create_parser(model.metadata["protocol"])
-    response = {"status_code": answer["status"], "headers": {}, "body": answer["body"].encode(), "context": {}}
-    parsed = parser.parse(response, operation.output_shape)
-    parsed.pop("ResponseMetadata")
+    parsed = parse(model, operation, answer)
+    if not parsed.pop("ResponseMetadata").get("RequestId"):
+        return f"answer {answer['body'][:2000]} has no request id"
     found = comparable(parsed, operation.output_shape) if operation.output_shape else parsed
     if found != stored:
         return f"answer {answer['body'][:2000]}\n  ours:     {json.dumps(stored)}\n  botocore: {json.dumps(found)}"
+    refused = echo.ask({**message, "secret": "another"})
+    error = parse(model, operation, refused)["Error"]
+    if error["Code"] != WRONG_SECRET[model.metadata["protocol"]] or not error["Message"]:
+        return f"refusal {json.dumps(refused)}\n  botocore: {json.dumps(error)}"
     return None
+
+
+def parse(model, operation, answer):
+    """What botocore makes of an answer."""
+    parser = botocore.parsers.create_parser(model.metadata["protocol"])
+    headers = botocore.awsrequest.HeadersDict(answer["headers"])
+    response = {"status_code": answer["status"], "headers": headers, "body": answer["body"].encode(), "context": {}}
+    return parser.parse(response, operation.output_shape)
 
 
 def main():
