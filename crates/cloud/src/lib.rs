@@ -7,10 +7,14 @@
 pub mod api;
 pub mod cloudformation;
 pub mod context;
+pub mod credentials;
 pub mod ec2;
 pub mod http;
+pub mod iam;
+pub mod identity;
 pub mod ids;
 pub mod store;
+pub mod sts;
 pub mod vpc;
 
 use std::path::PathBuf;
@@ -51,4 +55,8 @@ pub struct Cloud {
     pub driver: Arc<dyn machine::Driver>,
     /// The machine images.
     pub images: machine::images::ImageStore,
+    /// The account's own key.
+    pub root_key: credentials::RootKey,
+    /// Signs instance identity documents.
+    pub identity: identity::IdentityKey,
 }

@@ -1,0 +1,136 @@
+//! The gateway: every API request of every service, from the host or from inside a VPC.
+//!
+//! A request is parsed, its sender authenticated, and the operation run on the service that it names; each
+//! stage hands a typed value to the next. WebSocket upgrades go to the ECS agents' sessions.
+
+mod auth;
+
+use std::sync::Arc;
+
+use aws_wire::{Encoded, ParsedRequest, Service};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+
+use crate::autoscaling::AutoScalingService;
+use crate::cloudformation::CloudFormationService;
+use crate::context::{Caller, Ctx};
+use crate::ec2::Ec2Service;
+use crate::ecs::EcsService;
+use crate::http::{Answer, HttpService, Request, Response, text};
+use crate::iam::IamService;
+use crate::ssm::SsmService;
+use crate::sts::StsService;
+use crate::{Cloud, Origin, ecs, ids};
+
+/// The largest request body in bytes; CloudFormation's templates (1 MB) are the largest that any supported
+/// operation takes.
+const MAX_BODY: usize = 2 * 1024 * 1024;
+
+/// Answers API requests.
+pub struct Gateway {
+    cloud: Arc<Cloud>,
+    /// Whether the listener on the host can be reached from elsewhere.
+    exposed: bool,
+}
+
+impl Gateway {
+    /// The gateway of a cloud. `exposed` tells that its listener is not on a loopback address: then only
+    /// requests signed with keys that the cloud issued are served.
+    pub fn new(cloud: Arc<Cloud>, exposed: bool) -> Self {
+        Self { cloud, exposed }
+    }
+
+    async fn answer(&self, request: Request, origin: Origin) -> Response {
+        if request.method() == Method::GET && request.uri().path() == "/_drydock/health" {
+            return text(StatusCode::OK, "ok\n");
+        }
+        if request.headers().contains_key(http::header::UPGRADE) {
+            return self.session(request, &origin);
+        }
+        let (parts, body) = request.into_parts();
+        let body = match Limited::new(body, MAX_BODY).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) => return text(StatusCode::PAYLOAD_TOO_LARGE, format!("the request body: {error}\n")),
+        };
+        response(self.run(&parts, &body, origin))
+    }
+
+    fn run(&self, parts: &Parts, body: &Bytes, origin: Origin) -> Encoded {
+        let request = match aws_wire::parse(parts, body) {
+            Ok(request) => request,
+            Err(error) => {
+                let (format, service) = aws_wire::error_format(parts);
+                return aws_wire::encode_error(format, service, &ids::uuid(), &error);
+            }
+        };
+        let result = auth::caller(&self.cloud, self.exposed, parts, body, &origin)
+            .and_then(|caller| self.dispatch(&request, caller, origin));
+        match result {
+            Ok(answer) => answer,
+            Err(error) => {
+                if !error.is_client() {
+                    tracing::error!(operation = %request.operation, %error, "a request failed");
+                }
+                request.encode_error(&error)
+            }
+        }
+    }
+
+    fn dispatch(
+        &self,
+        request: &ParsedRequest,
+        caller: Caller,
+        origin: Origin,
+    ) -> Result<Encoded, aws_wire::Error> {
+        let region = request.region.as_deref().unwrap_or(&self.cloud.config.default_region);
+        let ctx = Ctx {
+            cloud: Arc::clone(&self.cloud),
+            account: Arc::from(self.cloud.config.account.as_str()),
+            region: Arc::from(region),
+            caller,
+            origin,
+            request_id: request.request_id.clone(),
+        };
+        tracing::debug!(service = ?request.service, operation = %request.operation, region, "request");
+        auth::authorize(&ctx, request)?;
+        crate::ec2::ensure_region(&self.cloud, region)?;
+        match request.service {
+            Service::AutoScaling => aws_wire::autoscaling::dispatch(&AutoScalingService, &ctx, request),
+            Service::CloudFormation => {
+                aws_wire::cloudformation::dispatch(&CloudFormationService, &ctx, request)
+            }
+            Service::Ec2 => aws_wire::ec2::dispatch(&Ec2Service, &ctx, request),
+            Service::Ecs => aws_wire::ecs::dispatch(&EcsService, &ctx, request),
+            Service::Iam => aws_wire::iam::dispatch(&IamService, &ctx, request),
+            Service::Ssm => aws_wire::ssm::dispatch(&SsmService, &ctx, request),
+            Service::Sts => aws_wire::sts::dispatch(&StsService, &ctx, request),
+        }
+    }
+
+    /// A WebSocket of an ECS agent (`/ws`): authenticated as any request is, then served by ECS.
+    fn session(&self, request: Request, origin: &Origin) -> Response {
+        let (parts, body) = request.into_parts();
+        match auth::caller(&self.cloud, self.exposed, &parts, &Bytes::new(), origin) {
+            Ok(caller) => {
+                let request = Request::from_parts(parts, body);
+                ecs::session::accept(&self.cloud, caller, request)
+            }
+            Err(error) => {
+                let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::FORBIDDEN);
+                text(status, error.to_string())
+            }
+        }
+    }
+}
+
+impl HttpService for Gateway {
+    fn call(self: Arc<Self>, request: Request, origin: Origin) -> Answer {
+        Box::pin(async move { self.answer(request, origin).await })
+    }
+}
+
+fn response(encoded: Encoded) -> Response {
+    encoded.into_response().map(Full::new)
+}
