@@ -1,5 +1,6 @@
 //! What an instance finds inside its VPC, from EC2's records to the wire: a bare namespace takes the instance's
 //! place. Needs root and nftables.
+#![allow(clippy::unwrap_used)] // helpers of tests, which clippy takes for program code
 
 use std::collections::BTreeSet;
 use std::fs::File;

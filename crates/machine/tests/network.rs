@@ -1,5 +1,6 @@
 //! The VPC network as the kernel sees it: bare namespaces instead of instances, a tiny listener in each.
 //! Needs root and nftables.
+#![allow(clippy::unwrap_used)] // helpers of tests, which clippy takes for program code
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;

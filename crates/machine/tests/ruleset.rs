@@ -1,4 +1,5 @@
 //! Whatever the plan, nft accepts its rules, and they name no more than the plan has. Needs root and nftables.
+#![allow(clippy::unwrap_used)] // helpers of tests, which clippy takes for program code
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;

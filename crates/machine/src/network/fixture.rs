@@ -1,4 +1,5 @@
 //! A small VPC for the tests of this folder.
+#![allow(clippy::unwrap_used)] // helpers of tests, which clippy takes for program code
 
 use super::plan::*;
 
