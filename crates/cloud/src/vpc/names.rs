@@ -84,9 +84,9 @@ impl Names {
 
 /// Whether a name is AWS's.
 pub(super) fn is_api_name(name: &str) -> bool {
-    let is_in =
-        |domain: &str| name.strip_suffix(*domain).is_some_and(|host| host.is_empty() || host.ends_with('.'));
-    API_DOMAINS.into_iter().any(is_in)
+    API_DOMAINS
+        .iter()
+        .any(|domain| name.strip_suffix(domain).is_some_and(|host| host.is_empty() || host.ends_with('.')))
 }
 
 /// The address that a name under `in-addr.arpa` stands for.
