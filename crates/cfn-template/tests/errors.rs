@@ -1,5 +1,7 @@
 //! Errors with their places, as they are shown.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use cfn_template::{Template, render_all};
 
 /// Each template has everything wrong that its name says, and only that.
@@ -41,6 +43,7 @@ errors! {
     parameters: "Parameters:\n  A: {Type: Strin}\n  B: {Default: 1}\n  C: {Type: String, AllowedPattern: '(?<=a)b'}\n  D: {Type: Number, Default: many}\n  E: {Type: String, AllowedValues: [], MinLength: x, NoEcho: maybe}\n  F: {Type: String, Defualt: a}\n  G: {Type: String, Default: c, AllowedValues: [a, b]}\nResources:\n  R: {Type: T}\n";
     references: "Parameters:\n  VpcId: {Type: String}\nResources:\n  Cluster: {Type: T}\n  A:\n    Type: T\n    DependsOn: Clutser\n    Condition: Nope\n    Properties:\n      A: !Ref VpcIdd\n      B: !GetAtt Custer.Arn\n      C: !Sub |\n        one ${Cluster}\n        two ${Clustr.Arn} ${AWS::Regin}\n      D: !GetAtt VpcId.Arn\nOutputs:\n  O:\n    Value: !Ref Nowhere\n";
     functions: "Resources:\n  A:\n    Type: T\n    Properties:\n      A: !Reff B\n      B: {'Fn::Subb': x}\n      C: !GetAt A.B\n      D: {'Fn::Length': []}\n";
+    shell_in_sub: "Resources:\n  A:\n    Type: T\n    Properties:\n      A: !Sub |\n        echo ${HOSTNAME}\n      B: !Sub |\n        echo ${A:-b}\n";
     mappings: "Mappings:\n  M:\n    a: {b: {c: d}, e: !Ref x}\n    f: g\nResources:\n  A: {Type: T, Properties: {P: !FindInMap [M, aa, b], Q: !FindInMap [N, a, b]}}\n";
     outputs: "Resources:\n  A: {Type: T}\nOutputs:\n  A: {Description: no value}\n  B: {Value: [1]}\n  C: {Value: 1, Export: name}\n  D: x\n  E: {Value: 1, Valu: 2}\n";
     cycle: "Resources:\n  Z: {Type: T}\n  A: {Type: T, Properties: {P: !Ref B}}\n  B: {Type: T, DependsOn: C}\n  C: {Type: T, Properties: {P: !Sub '${A.Arn}'}}\n";

@@ -1,5 +1,7 @@
 //! Every function: what it gives, and what is wrong with what it cannot give.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::properties;

@@ -1,5 +1,7 @@
 //! Parameters: every type, every constraint, every message.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! What holds for every text and every value.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use cfn_template::{Template, render_all};

@@ -1,5 +1,7 @@
 //! A whole stack: from text to what the service needs.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::collections::BTreeMap;

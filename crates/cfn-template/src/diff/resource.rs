@@ -39,7 +39,7 @@ impl Pair<'_> {
         }
         let replacement = details.iter().map(replacement).max().unwrap_or(Replacement::False);
         let policy_action =
-            (replacement != Replacement::False).then(|| match self.was.update_replace_policy {
+            (replacement != Replacement::False).then_some(match self.was.update_replace_policy {
                 DeletionPolicy::Delete => PolicyAction::ReplaceAndDelete,
                 DeletionPolicy::Retain | DeletionPolicy::RetainExceptOnCreate => {
                     PolicyAction::ReplaceAndRetain

@@ -78,7 +78,10 @@ impl Reader<'_> {
         match self.arguments(&name, argument, scope, &here) {
             Ok(function) => Node::new(span, Value::Function(Box::new(function))),
             Err(Shape(span, message)) => {
-                self.errors.add(&here, span, message);
+                // The usual cause is a shell's `${NAME:-default}` in user data.
+                let hint =
+                    (message == SUB_NAME).then(|| "write ${!…} for text that is no variable".to_owned());
+                self.errors.hint(&here, span, message, hint);
                 Node::new(span, Value::Null)
             }
         }

@@ -168,7 +168,9 @@ impl Checker<'_> {
             let no_attributes = || format!("{name} is a parameter, which has no attributes: use Ref");
             (message, if value { Some(no_attributes()) } else { did_you_mean(name, resources) })
         } else {
-            (unresolved(name, block), did_you_mean(name, resources.chain(self.value_names())))
+            let near = did_you_mean(name, resources.chain(self.value_names()));
+            let text = || format!("write ${{!{name}}} for the text ${{{name}}}");
+            (unresolved(name, block), near.or_else(|| (reference.function == "Fn::Sub").then(text)))
         };
         errors.hint(place, reference.span, message, hint);
     }

@@ -1,5 +1,10 @@
 //! What the tests share: a resolver that knows a few things, and short ways from text to values.
-#![allow(dead_code, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    missing_docs,
+    reason = "shared by test programs, each of which uses a part"
+)]
 
 use std::collections::BTreeMap;
 
