@@ -1,5 +1,7 @@
 //! What IAM accepts and refuses.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use iam_policy::{Matcher, PolicyDocument, PolicyKind, Version};
 use serde_json::{Value as Json, json};
 

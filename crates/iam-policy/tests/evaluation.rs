@@ -1,5 +1,7 @@
 //! Decisions and their reasons.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use iam_policy::{
     Context, Decision, NamedPolicy, Outcome, PolicyDocument, PolicyKind, Principal, Request, evaluate,
 };

@@ -1,5 +1,7 @@
 //! What holds for every policy and request.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use iam_policy::{
     Context, NamedPolicy, Outcome, PolicyDocument, PolicyKind, Request, evaluate, glob, glob_ignore_case,
 };
