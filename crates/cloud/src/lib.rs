@@ -59,4 +59,6 @@ pub struct Cloud {
     pub root_key: credentials::RootKey,
     /// Signs instance identity documents.
     pub identity: identity::IdentityKey,
+    /// The VPCs on the host.
+    pub vpcs: Arc<vpc::Vpcs>,
 }
