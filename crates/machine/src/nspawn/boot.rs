@@ -135,20 +135,22 @@ impl NspawnDriver {
     pub(super) async fn reboots_by_itself(&self, id: &str, grace: Duration) -> Result<bool, DriverError> {
         let group = self.group(id);
         let notices = Notices::listen(&self.0.name, id).map_err(|e| signal_error(id, e))?;
-        if !leader::ask(&group, Request::Reboot).map_err(|e| signal_error(id, e))? {
-            return Ok(false);
-        }
-        tokio::select! {
-            started = notices.started() => {
-                started.map_err(|e| signal_error(id, e))?;
-                Ok(await_leader(&group).await)
+        let reboots = async {
+            if !leader::ask(&group, Request::Reboot).await.map_err(|e| signal_error(id, e))? {
+                return Ok(false);
             }
-            ended = group.emptied() => {
-                ended.map_err(|source| DriverError::Os { id: id.to_owned(), source })?;
-                Ok(false)
+            tokio::select! {
+                started = notices.started() => {
+                    started.map_err(|e| signal_error(id, e))?;
+                    Ok(await_leader(&group).await)
+                }
+                ended = group.emptied() => {
+                    ended.map_err(|source| DriverError::Os { id: id.to_owned(), source })?;
+                    Ok(false)
+                }
             }
-            () = tokio::time::sleep(grace) => Ok(false),
-        }
+        };
+        tokio::time::timeout(grace, reboots).await.unwrap_or(Ok(false))
     }
 }
 

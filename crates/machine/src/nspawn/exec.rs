@@ -35,8 +35,11 @@ pub(super) async fn run(
     request: ExecRequest,
 ) -> Result<ExecOutcome, DriverError> {
     let os = |source| DriverError::Os { id: id.to_owned(), source };
-    let name = request.argv.first().cloned().unwrap_or_default();
-    let (mut own_group, files) = group.exec_group(&uuid_like()).map_err(os)?;
+    let Some(name) = request.argv.first().cloned() else {
+        let nothing = std::io::Error::new(std::io::ErrorKind::InvalidInput, "no command is named");
+        return Err(os(OsError::of("run a command in", id)(nothing)));
+    };
+    let (mut own_group, files) = group.exec_group(&random_name()).map_err(os)?;
     let mut command = nsenter(leader, &files, &request);
     let stdin = match &request.io {
         ExecIo::Capture { stdin } => {
@@ -91,6 +94,6 @@ fn shell_code(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
-fn uuid_like() -> String {
+fn random_name() -> String {
     hex::encode(rand::random::<[u8; 8]>())
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::Duration;
 
 use super::cgroup::Cgroup;
 use crate::sys;
@@ -24,19 +25,30 @@ impl Request {
     }
 }
 
+/// How often it is looked whether an init can hear: nobody tells.
+const HEARING_PAUSE: Duration = Duration::from_millis(5);
+
 /// The process id of the instance's init, once that runs.
 pub(super) fn find(group: &Cgroup) -> Option<i32> {
     group.machine_processes().into_iter().find(|pid| is_init(*pid))
 }
 
-/// Asks the instance's init for something. Says `false` when there is no init to ask.
-pub(super) fn ask(group: &Cgroup, request: Request) -> io::Result<bool> {
-    let Some(pid) = find(group) else { return Ok(false) };
-    let Some(process) = pin(group, pid)? else { return Ok(false) };
-    match sys::signal(&process, request.signal()) {
-        Err(e) if is_gone(&e) => Ok(false),
-        sent => sent.map(|()| true),
+/// Asks the instance's init for something, as soon as it can hear. Says `false` when there is none to ask (any more).
+///
+/// An init drops signals until it has said that it wants them, which systemd does some milliseconds after its start.
+pub(super) async fn ask(group: &Cgroup, request: Request) -> io::Result<bool> {
+    while let Some(pid) = find(group) {
+        let Some(process) = pin(group, pid)? else { return Ok(false) };
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        if hears(&status, request.signal()) {
+            return match sys::signal(&process, request.signal()) {
+                Err(e) if is_gone(&e) => Ok(false),
+                sent => sent.map(|()| true),
+            };
+        }
+        tokio::time::sleep(HEARING_PAUSE).await;
     }
+    Ok(false)
 }
 
 /// Tells the keeper to read its list of devices again.
@@ -75,6 +87,14 @@ fn is_first_of_child_namespace(status: &str) -> bool {
     matches!(numbers[..], [_, "1"])
 }
 
+/// Whether a process catches a signal, or blocks it to read it from a signalfd (proc_pid_status(5): bit n-1 is signal n).
+fn hears(status: &str, signal: i32) -> bool {
+    ["SigBlk:", "SigCgt:"].iter().any(|field| {
+        let set = status.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default();
+        u64::from_str_radix(set.trim(), 16).is_ok_and(|set| set & (1 << (signal - 1)) != 0)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +109,25 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(is_first_of_child_namespace(status), expected, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn tells_who_hears_a_signal() {
+        let (none, blocked, caught) = (
+            "SigBlk:\t0000000000000000\nSigCgt:\t0000000000000000",
+            "SigBlk:\t0000003000000000\n",
+            "SigCgt:\t4000000000",
+        );
+        for (status, signal, expected) in [
+            (none, 38, false),
+            (blocked, 37, true),
+            (blocked, 38, true),
+            (blocked, 39, false),
+            (caught, 39, true),
+            ("", 38, false),
+        ] {
+            assert_eq!(hears(status, signal), expected, "{status:?} {signal}");
         }
     }
 }

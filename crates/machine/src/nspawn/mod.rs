@@ -191,10 +191,18 @@ impl Driver for NspawnDriver {
         self.record(id)?;
         let _turn = self.turn(id).await;
         let group = self.group(id);
-        let asked = leader::ask(&group, Request::PowerOff).map_err(|e| signal_error(id, e))?;
-        if asked {
-            // Whether it ended or not, `end` looks for itself.
-            let _ = tokio::time::timeout(grace, group.emptied()).await;
+        let asked_to_end = async {
+            match leader::ask(&group, Request::PowerOff).await {
+                Ok(true) => {
+                    group.emptied().await.map_err(|source| DriverError::Os { id: id.to_owned(), source })
+                }
+                Ok(false) => Ok(()),
+                Err(e) => Err(signal_error(id, e)),
+            }
+        };
+        // Out of time, it is killed.
+        if let Ok(ended) = tokio::time::timeout(grace, asked_to_end).await {
+            ended?;
         }
         self.end(id).await
     }

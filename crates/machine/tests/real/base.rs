@@ -14,6 +14,14 @@ use crate::support::{Bench, sh, skipped};
 /// Stands in for the guest tools, which this crate knows nothing of.
 const GUEST: &[u8] = b"#!/bin/sh\nexec sleep infinity\n";
 
+/// Runs a container of the machine's own shell, there being no registry to get one from.
+const RUN_CONTAINER: &str = "set -e; mkdir /tmp/c; cd /tmp/c
+for file in /bin/sleep /bin/bash $(ldd /bin/sleep /bin/bash | grep -o '/lib[^ ]*' | sort -u); do
+    mkdir -p .${file%/*}; cp -L $file .$file; done
+tar -c . | docker import - own >/dev/null
+docker run --name one own /bin/bash -c 'echo from inside' | grep 'from inside'
+docker run -d --name two own /bin/sleep 1000 >/dev/null";
+
 fn recipe() -> Recipe {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../images/ecs-base");
     let mut files = Vec::new();
@@ -70,6 +78,8 @@ async fn the_base_image_boots_to_docker() {
     assert_eq!(driver.unwrap(), "overlay2");
     assert_eq!(sh(&bench.driver, id, "stat -c %a:%n /dev/xvda /dev/xvdcz | wc -l").await, "2");
 
+    sh(&bench.driver, id, RUN_CONTAINER).await;
+
     let begun = Instant::now();
     bench.driver.shutdown(id, Duration::from_secs(30)).await.unwrap();
     eprintln!("shutdown: {:?}", begun.elapsed());
@@ -77,6 +87,8 @@ async fn the_base_image_boots_to_docker() {
     bench.driver.boot(&spec).await.unwrap();
     tokio::time::timeout(Duration::from_secs(60), sh(&bench.driver, id, ready)).await.unwrap();
     eprintln!("docker, second boot: {:?}", begun.elapsed());
+    // A paused container's processes are frozen and would not die of a signal alone.
+    sh(&bench.driver, id, "docker start two && docker pause two").await;
     let begun = Instant::now();
     bench.driver.destroy(id).await.unwrap();
     eprintln!("destroy: {:?}", begun.elapsed());

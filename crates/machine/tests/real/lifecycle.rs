@@ -33,6 +33,13 @@ async fn boots_runs_stops_and_leaves_nothing() {
     sh(driver, id, "mkfs.ext4 -q -L data /dev/xvdcz && mount LABEL=data /mnt && echo kept > /mnt/file").await;
     sh(driver, id, "echo kept > /root/file && mv /usr/share/doc /usr/share/moved").await;
 
+    let limits = groups(id).into_iter().filter_map(|group| {
+        let limit =
+            ["memory.limit_in_bytes", "memory.max"].map(|name| std::fs::read_to_string(group.join(name)));
+        limit.into_iter().flatten().next()
+    });
+    assert!(limits.into_iter().any(|limit| limit.trim() == (1u64 << 30).to_string()), "memory is limited");
+
     driver.shutdown(id, GRACE).await.unwrap();
     assert_eq!(driver.status(id), MachineStatus::Exited);
     assert!(matches!(
@@ -117,6 +124,8 @@ async fn runs_commands() {
     assert_eq!(&done.stdout[..9], b"/etc\na b\n");
     assert_eq!(done.stdout.len(), 9 + (1 << 20));
 
+    assert!(driver.exec(id, ExecRequest::capture(Vec::<String>::new())).await.is_err());
+    assert_eq!(driver.exec(id, ExecRequest::capture(["no-such-program"])).await.unwrap().code, 127);
     let mut slow = ExecRequest::capture(["sh", "-c", "sleep 1000 & sleep 1000"]);
     slow.timeout = Some(Duration::from_millis(200));
     assert!(matches!(driver.exec(id, slow).await, Err(DriverError::ExecTimeout { .. })));
@@ -140,5 +149,43 @@ async fn says_why_a_machine_does_not_boot() {
     assert!(error.to_string().contains("os-release") || error.to_string().contains("init"), "{error}");
     assert_eq!(bench.driver.status(id), MachineStatus::Exited);
     bench.driver.destroy(id).await.unwrap();
+    assert_eq!(bench.remains(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_at_once() {
+    if skipped() {
+        return;
+    }
+    let bench = Bench::new();
+    let ids: Vec<String> = (0..8).map(|n| format!("i-0aaaaaaaaaaaaab{n:02}")).collect();
+    let mut specs = Vec::new();
+    for id in &ids {
+        specs.push(bench.spec(id).await);
+    }
+    let begun = Instant::now();
+    let boots = specs.into_iter().map(|spec| {
+        let driver = bench.driver.clone();
+        tokio::spawn(async move { driver.boot(&spec).await })
+    });
+    for boot in boots.collect::<Vec<_>>() {
+        boot.await.unwrap().unwrap();
+    }
+    eprintln!("eight boots to init: {:?}", begun.elapsed());
+    for id in &ids {
+        assert!(matches!(bench.driver.status(id), MachineStatus::Running { .. }));
+    }
+    assert_eq!(bench.driver.instances().unwrap(), ids);
+    let (kept, swept) = ids.split_at(2);
+    let begun = Instant::now();
+    assert!(!bench.driver.sweep(kept).await.unwrap().is_empty());
+    eprintln!("six swept: {:?}", begun.elapsed());
+    for id in swept {
+        assert_eq!(bench.driver.status(id), MachineStatus::Absent);
+    }
+    for id in kept {
+        assert!(matches!(bench.driver.status(id), MachineStatus::Running { .. }), "kept");
+        bench.driver.destroy(id).await.unwrap();
+    }
     assert_eq!(bench.remains(), Vec::<String>::new());
 }
