@@ -55,7 +55,8 @@ check "host keys are the instance's own" own_host_keys
 check "sshd listens" says 0 ':22 ' ss -Hltn
 check "sshd takes no passwords and no root" says 0 'permitrootlogin no' sshd -T
 log_in_with_key() {
-    local work=$(mktemp -d) keys=/home/ec2-user/.ssh/authorized_keys result=0
+    local work keys=/home/ec2-user/.ssh/authorized_keys result=0
+    work=$(mktemp -d)
     ssh-keygen -q -t ed25519 -N '' -f "$work/key"
     install -d -m 700 -o ec2-user -g ec2-user /home/ec2-user/.ssh
     cp -p "$keys" "$work/keys" 2>/dev/null
@@ -133,7 +134,8 @@ check "rpm -q of none" says 1 '^package nothing is not installed$' rpm -q nothin
 check "rpm --queryformat" says 0 '^ntp@' rpm -q --qf '%{NAME}@%{VERSION}\n' ntp
 
 install_offered() {
-    local work=$(mktemp -d) result=0
+    local work result=0
+    work=$(mktemp -d)
     mkdir -p "$work/DEBIAN" "$work/usr/share/guest-check"
     printf 'Package: guest-check\nVersion: 1.0-1\nArchitecture: all\nMaintainer: none <none@example.com>\nDescription: check\n' \
         >"$work/DEBIAN/control"
@@ -161,6 +163,7 @@ check "Docker reads /etc/sysconfig/docker" docker_environment
 run_container() {
     local result=0
     # An image of nothing but bash and what it loads.
+    # shellcheck disable=SC2046
     (cd / && tar -ch usr/bin/bash $(ldd /usr/bin/bash | grep -o '/lib[^ ]*' | sed 's,^/,,')) |
         docker import --change 'CMD ["/usr/bin/bash", "-c", "echo contained"]' - guest-check >/dev/null
     says 0 '^contained$' docker run --rm guest-check || result=1
