@@ -10,10 +10,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
-use sha2::{Digest, Sha256};
-
 use super::command;
 use super::error::ImageError;
+use super::key::Key;
 use super::record::{AMAZON, BlockDevice, Image, ImageState};
 use super::store::{ImageStore, new_image_id};
 use crate::error::OsError;
@@ -49,6 +48,13 @@ pub struct RecipeFile {
     pub mode: u32,
     /// Its content.
     pub bytes: Cow<'static, [u8]>,
+}
+
+impl RecipeFile {
+    /// A file of the recipe.
+    pub fn file(path: impl Into<PathBuf>, mode: u32, bytes: impl Into<Cow<'static, [u8]>>) -> Self {
+        Self { path: path.into(), mode, bytes: bytes.into() }
+    }
 }
 
 /// Where layers are cached: `DRYDOCK_CACHE_DIR`, else `/var/cache/drydock` for root, else `drydock` in the user's
@@ -103,13 +109,11 @@ impl ImageStore {
 
     fn record_base(&self, layers: Vec<PathBuf>) -> Result<Image, ImageError> {
         let _lock = self.lock()?;
-        let known = self.by_name(BASE_NAME)?;
-        if let Some(image) = known.as_ref().filter(|i| i.layers == layers && i.state == ImageState::Available)
-        {
-            return Ok(image.clone());
+        if let Some(known) = self.by_name(BASE_NAME)? {
+            return self.replace_layers(known, layers);
         }
         let image = Image {
-            id: known.map_or_else(new_image_id, |image| image.id),
+            id: new_image_id(),
             name: BASE_NAME.to_owned(),
             description: "Debian 12 with Docker and the ECS agent, shaped like the ECS-optimised AMI"
                 .to_owned(),
@@ -124,9 +128,6 @@ impl ImageStore {
             tags: Default::default(),
             alias_of: None,
         };
-        for alias in self.list()?.into_iter().filter(|i| i.alias_of.as_ref() == Some(&image.id)) {
-            self.put(&Image { layers: image.layers.clone(), ..alias })?;
-        }
         self.put(&image)?;
         Ok(image)
     }
@@ -138,30 +139,30 @@ const GUEST: &str = ".guest";
 impl Recipe {
     /// Names the packages layer after all that decides what is in it.
     fn packages_key(&self, sources: &[u8]) -> String {
-        let mut digest = Sha256::new();
+        let mut key = Key::default();
         for file in self
             .sorted()
             .into_iter()
             .filter(|f| f.path == Path::new(BUILD_PACKAGES) || f.path == Path::new(PACKAGES))
         {
-            add(&mut digest, file.path.as_os_str().as_encoded_bytes());
-            add(&mut digest, &file.bytes);
+            key.add(file.path.as_os_str().as_encoded_bytes());
+            key.add(&file.bytes);
         }
-        add(&mut digest, sources);
-        short(digest)
+        key.add(sources);
+        key.finish()
     }
 
     /// Names the overlay layer after all that decides what is in it, the packages included: it copies from them.
     fn overlay_key(&self, sources: &[u8]) -> String {
-        let mut digest = Sha256::new();
-        add(&mut digest, self.packages_key(sources).as_bytes());
+        let mut key = Key::default();
+        key.add(self.packages_key(sources).as_bytes());
         for file in self.sorted() {
-            add(&mut digest, file.path.as_os_str().as_encoded_bytes());
-            add(&mut digest, &file.mode.to_le_bytes());
-            add(&mut digest, &file.bytes);
+            key.add(file.path.as_os_str().as_encoded_bytes());
+            key.add(&file.mode.to_le_bytes());
+            key.add(&file.bytes);
         }
-        add(&mut digest, &self.guest);
-        short(digest)
+        key.add(&self.guest);
+        key.finish()
     }
 
     fn sorted(&self) -> Vec<&RecipeFile> {
@@ -169,16 +170,6 @@ impl Recipe {
         files.sort_by(|a, b| a.path.cmp(&b.path));
         files
     }
-}
-
-/// Adds a part with its length, so that no two lists of parts read the same.
-fn add(digest: &mut Sha256, part: &[u8]) {
-    digest.update((part.len() as u64).to_le_bytes());
-    digest.update(part);
-}
-
-fn short(digest: Sha256) -> String {
-    hex::encode(&digest.finalize()[..8])
 }
 
 fn package_sources() -> Result<Vec<u8>, ImageError> {

@@ -10,6 +10,7 @@ use nix::mount::{MsFlags, mount};
 use super::base::architecture;
 use super::command;
 use super::error::ImageError;
+use super::key::Key;
 use super::record::{BlockDevice, Image, ImageState};
 use super::store::{ImageStore, new_image_id};
 use crate::error::OsError;
@@ -87,27 +88,36 @@ impl ImageStore {
     ) -> Result<Image, ImageError> {
         let _lock = self.lock()?;
         self.prepare(&new.name)?;
-        let base = match self.get(from)? {
-            Some(image) => image,
-            None => self.by_name(from)?.ok_or_else(|| ImageError::NoSuchName(from.to_owned()))?,
+        self.derive(new, from, additions).await
+    }
+
+    /// Makes such an image unless it is there and made of the same. One of that name made of something else gets the
+    /// new content under its old id; instances that run keep the old one.
+    pub async fn ensure(
+        &self,
+        new: &NewImage,
+        from: &str,
+        additions: &[Addition],
+    ) -> Result<Image, ImageError> {
+        let _lock = self.lock()?;
+        let Some(known) = self.by_name(&new.name)? else {
+            self.prepare(&new.name)?;
+            return self.derive(new, from, additions).await;
         };
-        for addition in additions {
-            check_addition(addition)?;
-        }
-        let id = new_image_id();
-        if let Err(failure) = self.add_layer(&id, &base, additions).await {
-            files::remove_all(&self.partial_layer(&id))?;
-            return Err(failure);
-        }
-        let layers = std::iter::once(self.finish_layer(&id)?).chain(base.layers.iter().cloned()).collect();
+        let layers = self.derived_layers(&self.find(from)?, additions).await?;
+        self.replace_layers(known, layers)
+    }
+
+    async fn derive(&self, new: &NewImage, from: &str, additions: &[Addition]) -> Result<Image, ImageError> {
+        let base = self.find(from)?;
         let image = Image {
-            id,
+            id: new_image_id(),
             name: new.name.clone(),
             description: new.description.clone(),
             created: jiff::Timestamp::now(),
             owner: new.owner.clone(),
             region: new.region.clone(),
-            layers,
+            layers: self.derived_layers(&base, additions).await?,
             tags: Default::default(),
             alias_of: None,
             ..base
@@ -116,13 +126,29 @@ impl ImageStore {
         Ok(image)
     }
 
+    /// The base's layers below one with the additions, which is named after what it is made of and made if missing.
+    async fn derived_layers(&self, base: &Image, additions: &[Addition]) -> Result<Vec<PathBuf>, ImageError> {
+        let files = additions.iter().map(NewFile::read).collect::<Result<Vec<_>, _>>()?;
+        let key = layer_key(&base.layers, &files);
+        let layer = self.layers_dir().join(&key);
+        if !layer.is_dir() {
+            if let Err(failure) = self.add_layer(&key, base, files).await {
+                files::remove_all(&self.partial_layer(&key))?;
+                return Err(failure);
+            }
+            self.finish_layer(&key)?;
+        }
+        Ok(std::iter::once(layer).chain(base.layers.iter().cloned()).collect())
+    }
+
     /// Writes into an overlay over the base, so that the new layer has the base's directories with their owners and
     /// modes, and links among them are followed.
-    async fn add_layer(&self, id: &str, base: &Image, additions: &[Addition]) -> Result<(), ImageError> {
-        let partial = self.partial_layer(id);
+    async fn add_layer(&self, name: &str, base: &Image, files: Vec<NewFile>) -> Result<(), ImageError> {
+        let partial = self.partial_layer(name);
         // Overlay needs a second directory on the same file system, and a place to be mounted at.
         let (work, merged) = (partial.with_extension("work"), partial.with_extension("merged"));
         for dir in [&partial, &work, &merged] {
+            files::remove_all(dir)?;
             fs::create_dir(dir).map_err(OsError::of("make", dir))?;
         }
         let options = format!(
@@ -131,13 +157,13 @@ impl ImageStore {
             escape(&partial),
             escape(&work)
         );
-        let (target, additions) = (merged.clone(), additions.to_vec());
+        let target = merged.clone();
         let added = in_own_mounts(move || {
             let flags = MsFlags::empty();
             mount(Some("overlay"), &target, Some("overlay"), flags, Some(options.as_str()))
                 .map_err(OsError::of("mount the image's layers at", &target))?;
             let root = InRoot::open(&target).map_err(OsError::of("open", &target))?;
-            additions.iter().try_for_each(|addition| add(&root, addition))
+            files.iter().try_for_each(|file| file.write(&root))
         });
         let added = added.await;
         files::remove_all(&work)?;
@@ -145,26 +171,33 @@ impl ImageStore {
         Ok(added?)
     }
 
-    /// Checks the name, and throws away what killed processes left. The store is locked: nobody is at work.
+    fn find(&self, id_or_name: &str) -> Result<Image, ImageError> {
+        match self.get(id_or_name)? {
+            Some(image) => Ok(image),
+            None => self.by_name(id_or_name)?.ok_or_else(|| ImageError::NoSuchName(id_or_name.to_owned())),
+        }
+    }
+
+    /// Checks the name, and throws away what killed processes left half made. The store is locked: nobody is at work.
     fn prepare(&self, name: &str) -> Result<(), ImageError> {
         self.check_new_name(name)?;
-        let used: Vec<PathBuf> = self.list()?.into_iter().flat_map(|image| image.layers).collect();
         let layers = self.layers_dir();
         for entry in fs::read_dir(&layers).map_err(OsError::of("list", &layers))? {
             let path = entry.map_err(OsError::of("list", &layers))?.path();
-            if !used.contains(&path) {
+            // Finished layers have no extension.
+            if path.extension().is_some() {
                 files::remove_all(&path)?;
             }
         }
         Ok(())
     }
 
-    fn partial_layer(&self, id: &str) -> PathBuf {
-        self.layers_dir().join(format!("{id}.partial"))
+    fn partial_layer(&self, name: &str) -> PathBuf {
+        self.layers_dir().join(format!("{name}.partial"))
     }
 
-    fn finish_layer(&self, id: &str) -> Result<PathBuf, ImageError> {
-        let (partial, layer) = (self.partial_layer(id), self.layers_dir().join(id));
+    fn finish_layer(&self, name: &str) -> Result<PathBuf, ImageError> {
+        let (partial, layer) = (self.partial_layer(name), self.layers_dir().join(name));
         let dir = fs::File::open(&partial).map_err(OsError::of("open", &partial))?;
         nix::unistd::syncfs(&dir).map_err(OsError::of("sync", &partial))?;
         fs::rename(&partial, &layer).map_err(OsError::of("name", &layer))?;
@@ -207,15 +240,43 @@ fn check_addition(addition: &Addition) -> Result<(), ImageError> {
     Ok(())
 }
 
-fn add(root: &InRoot, addition: &Addition) -> Result<(), OsError> {
-    let source = &addition.source;
-    let content = fs::read(source).map_err(OsError::of("read", source))?;
-    let mode = match addition.mode {
-        Some(mode) => mode,
-        None => fs::metadata(source).map_err(OsError::of("read", source))?.mode() & 0o7777,
-    };
-    root.write_for_owner_of_directory(&addition.path, mode, &content)
-        .map_err(OsError::of("write into the image:", &addition.path))
+/// A file that is about to be added.
+struct NewFile {
+    path: PathBuf,
+    mode: u32,
+    content: Vec<u8>,
+}
+
+impl NewFile {
+    fn read(addition: &Addition) -> Result<Self, ImageError> {
+        check_addition(addition)?;
+        let source = &addition.source;
+        let content = fs::read(source).map_err(OsError::of("read", source))?;
+        let mode = match addition.mode {
+            Some(mode) => mode,
+            None => fs::metadata(source).map_err(OsError::of("read", source))?.mode() & 0o7777,
+        };
+        Ok(Self { path: addition.path.clone(), mode, content })
+    }
+
+    fn write(&self, root: &InRoot) -> Result<(), OsError> {
+        root.write_for_owner_of_directory(&self.path, self.mode, &self.content)
+            .map_err(OsError::of("write into the image:", &self.path))
+    }
+}
+
+/// Names a layer after what it is made of.
+fn layer_key(base: &[PathBuf], files: &[NewFile]) -> String {
+    let mut key = Key::default();
+    for layer in base {
+        key.add(layer.as_os_str().as_encoded_bytes());
+    }
+    for file in files {
+        key.add(file.path.as_os_str().as_encoded_bytes());
+        key.add(&file.mode.to_le_bytes());
+        key.add(&file.content);
+    }
+    key.finish()
 }
 
 #[cfg(test)]

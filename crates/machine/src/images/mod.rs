@@ -8,6 +8,7 @@ mod base;
 mod command;
 mod derive;
 mod error;
+mod key;
 mod record;
 mod store;
 

@@ -116,6 +116,22 @@ impl ImageStore {
         Ok(files::write_atomic(&self.record_path(&image.id), &json)?)
     }
 
+    /// Gives an image and its aliases other layers, unless it has them already. The store is locked.
+    ///
+    /// Layers that it had stay on disk: instances that were launched from them still boot from them.
+    pub(super) fn replace_layers(&self, image: Image, layers: Vec<PathBuf>) -> Result<Image, ImageError> {
+        if image.layers == layers && image.state == ImageState::Available {
+            return Ok(image);
+        }
+        let created = jiff::Timestamp::now();
+        for alias in self.list()?.into_iter().filter(|i| i.alias_of.as_ref() == Some(&image.id)) {
+            self.put(&Image { layers: layers.clone(), created, state: ImageState::Available, ..alias })?;
+        }
+        let image = Image { layers, created, state: ImageState::Available, ..image };
+        self.put(&image)?;
+        Ok(image)
+    }
+
     /// Waits until no other process changes the store, and keeps them from it until dropped.
     pub(super) fn lock(&self) -> Result<File, ImageError> {
         let path = self.dir.join("lock");

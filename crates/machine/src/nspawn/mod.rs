@@ -2,7 +2,7 @@
 //!
 //! An instance is a control group (its processes), a directory `STATE/instances/<id>` (its record and console), and
 //! a root volume (its bytes). The daemon holds nothing else of it: a new daemon finds the group, and so its
-//! processes, by the instance's id, and what it mounts is visible to its own processes only. See [`rootfs`] for the
+//! processes, by the instance's id, and what it mounts is visible to its own processes only. See `rootfs` for the
 //! root, `keeper.sh` for what runs the machine while no daemon does.
 
 mod attach;

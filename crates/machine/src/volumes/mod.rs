@@ -42,7 +42,7 @@ pub struct VolumeStore {
 }
 
 impl VolumeStore {
-    /// Opens `STATE/volumes`, making it where it is missing. Files that a killed process left half made go.
+    /// Opens `STATE/volumes`, making it where it is missing.
     pub fn open(state_dir: &Path) -> Result<Self, VolumeError> {
         let dir = state_dir.join("volumes");
         fs::create_dir_all(&dir).map_err(OsError::of("make", &dir))?;

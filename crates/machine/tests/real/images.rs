@@ -57,8 +57,15 @@ async fn adds_files_to_an_image() {
     assert!(fs::symlink_metadata(image.layers[0].join("bin")).is_err());
     assert!(matches!(store.create(&new("mine"), "base", &[]).await, Err(ImageError::NameTaken { .. })));
     assert!(matches!(store.create(&new("other"), "none", &[]).await, Err(ImageError::NoSuchName(_))));
+    // Made of the same it is the same; made of something else it is another under the old id.
+    assert_eq!(store.ensure(&new("mine"), "base", &additions).await.unwrap(), image);
+    fs::write(&script, "#!/bin/sh\necho changed\n").unwrap();
+    let changed = store.ensure(&new("mine"), "base", &additions).await.unwrap();
+    assert_eq!(changed.id, image.id);
+    assert_ne!(changed.layers[0], image.layers[0]);
+    assert!(image.layers[0].is_dir(), "instances may still stand on it");
     let left = fs::read_dir(store.layers_dir()).unwrap().count();
-    assert_eq!(left, 1, "nothing half made stays");
+    assert_eq!(left, 2, "nothing half made stays");
 
     let mut spec = bench.spec(id).await;
     spec.image_layers = image.layers.clone();
@@ -67,5 +74,5 @@ async fn adds_files_to_an_image() {
     assert_eq!(sh(&bench.driver, id, "readlink /bin; stat -c %G /var/mail/file").await, "usr/bin\nmail");
     bench.driver.destroy(id).await.unwrap();
     store.remove(&image.id, &Default::default()).unwrap();
-    assert!(!image.layers[0].exists());
+    assert!(!changed.layers[0].exists());
 }
