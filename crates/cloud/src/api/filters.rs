@@ -167,10 +167,12 @@ mod tests {
             groups: groups.to_vec(),
             tags: tags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
         };
-        let rows = [row("a", &["g1", "g2"], &[("Env", "dev")]), row("b", &[], &[("Env", "live"), ("Own", "")])];
+        let rows =
+            [row("a", &["g1", "g2"], &[("Env", "dev")]), row("b", &[], &[("Env", "live"), ("Own", "")])];
         let filters: Vec<(&str, Vec<String>)> =
             filters.iter().map(|(n, v)| (*n, v.iter().map(|v| (*v).to_owned()).collect())).collect();
-        let selection = Selection::new(FIELDS, Some(|r| &r.tags), filters.iter().map(|(n, v)| (*n, v.as_slice())))?;
+        let selection =
+            Selection::new(FIELDS, Some(|r| &r.tags), filters.iter().map(|(n, v)| (*n, v.as_slice())))?;
         Ok(rows.iter().filter(|row| selection.accepts(row)).map(|row| row.name).collect())
     }
 

@@ -48,7 +48,9 @@ pub struct Page<T> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PagingError {
     /// The limit is out of the operation's range.
-    #[error("Value ( {value} ) for parameter maxResults is invalid. Expecting a value between {min} and {max}.")]
+    #[error(
+        "Value ( {value} ) for parameter maxResults is invalid. Expecting a value between {min} and {max}."
+    )]
     Limit {
         /// What was asked for.
         value: i32,
@@ -118,7 +120,12 @@ mod tests {
         text.chars().map(String::from).collect()
     }
 
-    fn cut(text: &str, max: Option<i32>, token: Option<&str>, order: Order) -> Result<Page<String>, PagingError> {
+    fn cut(
+        text: &str,
+        max: Option<i32>,
+        token: Option<&str>,
+        order: Order,
+    ) -> Result<Page<String>, PagingError> {
         page(letters(text), PageRequest { max, token }, LIMITS, order, |item| item)
     }
 

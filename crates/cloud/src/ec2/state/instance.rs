@@ -25,6 +25,8 @@ pub struct InstanceRecord {
     pub launch_time: Timestamp,
     /// The token of the launch.
     pub client_token: Option<String>,
+    /// The digest of the launch's parameters, by which a token used twice is told from one misused.
+    pub request_digest: String,
     /// Where it is in its life.
     pub state: InstanceState,
     /// Why it last changed its state, if somebody or something asked for it.
@@ -33,6 +35,10 @@ pub struct InstanceRecord {
     pub transition_reason: String,
     /// When it was terminated; it is forgotten about an hour later.
     pub terminated_at: Option<Timestamp>,
+    /// Whether it is stopped at once, without asking its init.
+    pub stop_by_force: bool,
+    /// Whether it ran when the cloud was stopped, so that it boots when the cloud is started.
+    pub resumes: bool,
     /// A reboot that was asked for and has not happened yet.
     pub reboot_requested: bool,
     /// The AMI that was asked for.
@@ -61,6 +67,8 @@ pub struct InstanceRecord {
     pub network_interface_id: String,
     /// The interface's address.
     pub private_address: Ipv4Addr,
+    /// Whether it gets a public address whenever it starts.
+    pub wants_public_address: bool,
     /// Its volumes' ids, the root volume first. How each is attached stands in its own record.
     pub volumes: Vec<String>,
     /// How it serves metadata.

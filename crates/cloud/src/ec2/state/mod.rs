@@ -3,17 +3,19 @@
 mod instance;
 mod network;
 mod storage;
+mod template;
 
 pub use instance::{
     InstanceRecord, InstanceState, MetadataOptions, ProfileAssociation, ShutdownBehavior, StateReason,
     private_dns_name,
 };
 pub use network::{
-    AddressRecord, Attachment, DhcpOptionsRecord, InternetGatewayRecord, NetworkInterfaceRecord, Peer, Protocol,
+    Attachment, DhcpOptionsRecord, InternetGatewayRecord, NetworkInterfaceRecord, Peer, Protocol,
     RegionRecord, Route, RouteAssociation, RouteTableRecord, RouteTarget, Rule, SecurityGroupRecord, SubnetRecord,
     VpcRecord,
 };
-pub use storage::{AttachmentState, ImageRecord, KeyPairRecord, VolumeAttachment, VolumeRecord, VolumeState};
+pub use template::{LaunchTemplateRecord, LaunchTemplateVersionRecord};
+pub use storage::{AttachmentState, KeyPairRecord, VolumeAttachment, VolumeRecord, VolumeSource, VolumeState};
 
 /// Implements [`crate::store::Record`] for a type with the fields `region` and `id`.
 macro_rules! record {

@@ -278,22 +278,6 @@ pub struct Attachment {
     pub delete_on_termination: bool,
 }
 
-/// An Elastic IP address.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AddressRecord {
-    /// The region.
-    pub region: String,
-    /// `eipalloc-…`
-    pub id: String,
-    /// The loopback address of the host.
-    pub public_address: Ipv4Addr,
-    /// `eipassoc-…` and the interface that it leads to.
-    pub association: Option<(String, String)>,
-    /// Tags.
-    pub tags: Tags,
-}
-record!(AddressRecord, "ec2.address");
-
 /// A set of DHCP options. They are described, while every instance uses the VPC's own resolver and clock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DhcpOptionsRecord {

@@ -1,4 +1,6 @@
-//! Records of volumes, images and key pairs.
+//! Records of volumes and key pairs.
+
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,8 +25,8 @@ pub struct VolumeRecord {
     pub iops: Option<i32>,
     /// MiB per second, where the type has such a figure.
     pub throughput: Option<i32>,
-    /// The snapshot that its mapping in an image names, as a description of where its bytes come from.
-    pub snapshot_id: Option<String>,
+    /// What it holds at first.
+    pub source: VolumeSource,
     /// When it was made.
     pub create_time: Timestamp,
     /// Where it is in its life.
@@ -37,6 +39,17 @@ pub struct VolumeRecord {
     pub tags: Tags,
 }
 record!(VolumeRecord, "ec2.volume");
+
+/// What a volume holds at first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VolumeSource {
+    /// Zeroes.
+    Empty,
+    /// An empty file system, over which an image's layers make the root.
+    Root,
+    /// The bytes of an image's file.
+    CopyOf(PathBuf),
+}
 
 /// Where a volume is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,21 +120,6 @@ impl AttachmentState {
         }
     }
 }
-
-/// What EC2 knows of an image beyond what the image store says: the AMI ids that stand for it besides its
-/// own, and tags.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ImageRecord {
-    /// The region.
-    pub region: String,
-    /// `ami-…`
-    pub id: String,
-    /// The name of the image that this id stands for, when it is an adopted id.
-    pub alias_of: Option<String>,
-    /// Tags.
-    pub tags: Tags,
-}
-record!(ImageRecord, "ec2.image");
 
 /// A key pair's public half.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

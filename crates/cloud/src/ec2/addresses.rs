@@ -1,0 +1,122 @@
+//! Which private and public addresses interfaces get. Pure.
+//!
+//! A public address is a loopback address of the host (`127.x.y.z`), from which the daemon forwards to the
+//! instance. Clouds with different state directories on one host take them from different networks.
+
+use std::collections::HashSet;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use aws_wire::Error;
+use ipnet::Ipv4Net;
+use sha2::{Digest, Sha256};
+
+use super::errors;
+use super::state::SubnetRecord;
+
+/// The network that the public addresses of the cloud with this state directory are from: one of the 64
+/// networks `127.64.0.0/16` to `127.127.0.0/16`. `127.0.0.0/16`, where the host's own services listen, is not
+/// among them.
+pub fn public_network(state_dir: &Path) -> Ipv4Net {
+    let digest = Sha256::digest(state_dir.as_os_str().as_encoded_bytes());
+    Ipv4Net::new_assert(Ipv4Addr::new(127, 64 + digest[0] % 64, 0, 0), 16)
+}
+
+/// The first public address of a network that is not in use.
+///
+/// # Errors
+/// When all are in use.
+pub fn next_public(network: Ipv4Net, used: &HashSet<Ipv4Addr>) -> Result<Ipv4Addr, Error> {
+    network
+        .hosts()
+        .find(|address| !used.contains(address))
+        .ok_or_else(|| Error::client("AddressLimitExceeded", "The maximum number of addresses has been reached."))
+}
+
+/// The private address that was asked for, or the first that is free.
+///
+/// # Errors
+/// When it is not one of the subnet's, or in use, or none is free.
+pub fn next_private(
+    subnet: &SubnetRecord,
+    used: &HashSet<Ipv4Addr>,
+    asked: Option<Ipv4Addr>,
+) -> Result<Ipv4Addr, Error> {
+    let Some(asked) = asked else {
+        return subnet.usable_addresses().find(|address| !used.contains(address)).ok_or_else(|| {
+            let message = format!(
+                "There are not enough free addresses in subnet '{}' to satisfy the requested number of instances.",
+                subnet.id
+            );
+            Error::client("InsufficientFreeAddressesInSubnet", message)
+        });
+    };
+    if !subnet.cidr.contains(&asked) {
+        let message = format!("Address {asked} does not fall within the subnet's address range");
+        return Err(errors::invalid_value(message));
+    }
+    if used.contains(&asked) {
+        return Err(Error::client("InvalidIPAddress.InUse", format!("Address {asked} is in use.")));
+    }
+    if !subnet.usable_addresses().any(|usable| usable == asked) {
+        let message = format!("Address {asked} is in subnet's reserved address range");
+        return Err(errors::invalid_value(message));
+    }
+    Ok(asked)
+}
+
+/// The hardware address of an interface: locally administered, and derived from its private address so that
+/// no two in a VPC are alike.
+pub fn mac(address: Ipv4Addr) -> String {
+    let [a, b, c, d] = address.octets();
+    format!("0a:dd:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::tags::Tags;
+
+    fn subnet() -> SubnetRecord {
+        SubnetRecord {
+            region: "us-east-1".into(),
+            id: "subnet-1".into(),
+            vpc_id: "vpc-1".into(),
+            cidr: "10.0.0.0/28".parse().unwrap(),
+            zone: "us-east-1a".into(),
+            default_for_az: false,
+            map_public_ip_on_launch: false,
+            tags: Tags::new(),
+        }
+    }
+
+    #[test]
+    fn private_addresses() {
+        let address = |last| Ipv4Addr::new(10, 0, 0, last);
+        let used: HashSet<_> = [address(4), address(6)].into();
+        assert_eq!(next_private(&subnet(), &used, None).unwrap(), address(5));
+        assert_eq!(next_private(&subnet(), &used, Some(address(9))).unwrap(), address(9));
+        for (asked, code) in [
+            (address(6), "InvalidIPAddress.InUse"),
+            (address(2), "InvalidParameterValue"),
+            (address(15), "InvalidParameterValue"),
+            (Ipv4Addr::new(10, 0, 1, 4), "InvalidParameterValue"),
+        ] {
+            assert_eq!(next_private(&subnet(), &used, Some(asked)).unwrap_err().code, code, "{asked}");
+        }
+        let all: HashSet<_> = subnet().usable_addresses().collect();
+        assert_eq!(next_private(&subnet(), &all, None).unwrap_err().code, "InsufficientFreeAddressesInSubnet");
+    }
+
+    #[test]
+    fn public_addresses_are_the_clouds_own_and_loopback() {
+        let network = public_network(Path::new("/var/lib/drydock"));
+        assert_eq!(network, public_network(Path::new("/var/lib/drydock")));
+        let [first, second, ..] = network.network().octets();
+        assert!(first == 127 && (64..128).contains(&second));
+        let one = next_public(network, &HashSet::new()).unwrap();
+        let two = next_public(network, &[one].into()).unwrap();
+        assert_ne!(one, two);
+        assert!(two.is_loopback());
+    }
+}
