@@ -136,6 +136,7 @@ mod tests {
             private_ip: None,
             public_ip: None,
             launched: None,
+            key_name: None,
             phase,
             console_tail: Vec::new(),
         }

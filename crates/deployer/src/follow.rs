@@ -142,18 +142,23 @@ impl<'a> Follower<'a> {
     /// # Errors
     /// When CloudFormation cannot be asked.
     pub async fn from_now(clients: &'a Clients, stack_id: &str) -> Result<Self, Error> {
-        let seen = match existing_stack(clients, stack_id).await? {
-            Some(_) => events(clients, stack_id).await?.into_iter().map(|event| event.id).collect(),
-            None => BTreeSet::new(),
-        };
-        Ok(Self {
+        let mut follower = Self::from_start(clients, stack_id);
+        if existing_stack(clients, stack_id).await?.is_some() {
+            follower.seen = events(clients, stack_id).await?.into_iter().map(|event| event.id).collect();
+        }
+        Ok(follower)
+    }
+
+    /// A follower that begins with the stack's first event.
+    pub fn from_start(clients: &'a Clients, stack_id: &str) -> Self {
+        Self {
             clients,
             stack_id: stack_id.to_owned(),
-            seen,
+            seen: BTreeSet::new(),
             phases: BTreeMap::new(),
             failures: Vec::new(),
             fail_fast: None,
-        })
+        }
     }
 
     /// Gives instances up as soon as they can no longer signal.

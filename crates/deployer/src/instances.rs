@@ -27,6 +27,8 @@ pub struct StackInstance {
     pub public_ip: Option<String>,
     /// The launch time in RFC 3339.
     pub launched: Option<String>,
+    /// Its key pair's name.
+    pub key_name: Option<String>,
     /// How far its bootstrap has come.
     pub phase: Phase,
     /// What its console says last.
@@ -87,12 +89,60 @@ pub async fn of_stack(clients: &Clients, resources: &[StackResource]) -> Result<
     Ok(found)
 }
 
+/// Every instance that exists in the region, each under the name of its group or its own `Name` tag.
+///
+/// # Errors
+/// When EC2 cannot be asked.
+pub async fn all(clients: &Clients) -> Result<Vec<StackInstance>, Error> {
+    let existing = Filter::builder()
+        .name("instance-state-name")
+        .set_values(Some(["pending", "running", "stopping", "stopped", "shutting-down"].map(str::to_owned).to_vec()))
+        .build();
+    let mut instances = Vec::new();
+    for instance in query(clients, Some(existing), None).await? {
+        let owner = tag(&instance, "aws:autoscaling:groupName").or_else(|| tag(&instance, "Name"));
+        let owner = owner.unwrap_or("-").to_owned();
+        instances.push(looked_at(clients, &owner, instance).await?);
+    }
+    Ok(instances)
+}
+
+/// One instance.
+///
+/// # Errors
+/// When EC2 cannot be asked or does not know it.
+pub async fn one(clients: &Clients, id: &str) -> Result<StackInstance, Error> {
+    let found = query(clients, None, Some(id)).await?.into_iter().next();
+    let instance = found.ok_or_else(|| Error::Refused {
+        operation: "DescribeInstances",
+        code: "InvalidInstanceID.NotFound".to_owned(),
+        message: format!("The instance ID '{id}' does not exist"),
+    })?;
+    looked_at(clients, "-", instance).await
+}
+
+fn tag<'i>(instance: &'i Instance, key: &str) -> Option<&'i str> {
+    instance.tags().iter().find(|tag| tag.key() == Some(key)).and_then(|tag| tag.value())
+}
+
 async fn described(
     clients: &Clients,
     logical_id: &str,
     filter: Option<Filter>,
     id: Option<&str>,
 ) -> Result<Vec<StackInstance>, Error> {
+    let mut instances = Vec::new();
+    for instance in query(clients, filter, id).await? {
+        instances.push(looked_at(clients, logical_id, instance).await?);
+    }
+    Ok(instances)
+}
+
+async fn query(
+    clients: &Clients,
+    filter: Option<Filter>,
+    id: Option<&str>,
+) -> Result<Vec<Instance>, Error> {
     let mut request = clients.ec2.describe_instances();
     if let Some(filter) = filter {
         request = request.filters(filter);
@@ -104,15 +154,9 @@ async fn described(
     let mut found = Vec::new();
     while let Some(reservation) = pages.next().await {
         let reservation = reservation.map_err(|error| sdk("DescribeInstances", error))?;
-        for instance in reservation.instances.unwrap_or_default() {
-            found.push(instance);
-        }
+        found.extend(reservation.instances.unwrap_or_default());
     }
-    let mut instances = Vec::with_capacity(found.len());
-    for instance in found {
-        instances.push(looked_at(clients, logical_id, instance).await?);
-    }
-    Ok(instances)
+    Ok(found)
 }
 
 async fn looked_at(
@@ -136,6 +180,7 @@ async fn looked_at(
         private_ip: instance.private_ip_address,
         public_ip: instance.public_ip_address,
         launched: instance.launch_time.map(|time| time.to_string()),
+        key_name: instance.key_name,
         phase,
         console_tail: phase::last_lines(&console, 12),
         id,
