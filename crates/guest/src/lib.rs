@@ -5,18 +5,20 @@
 //! | `cfn-init` | applies `AWS::CloudFormation::Init` metadata |
 //! | `cfn-signal` | signals a CreationPolicy, an UpdatePolicy or a wait condition |
 //! | `cfn-get-metadata` | prints a resource's metadata |
+//! | `ecs-agent`, `amazon-ecs-agent` | joins the instance to an ECS cluster and keeps its session |
 //!
 //! Called by any other name, the first argument is the tool's name. Flags, messages, files and exit codes are
-//! those of Amazon's `aws-cfn-bootstrap`, so that scripts written for Amazon's AMIs run.
+//! those of Amazon's `aws-cfn-bootstrap` and `amazon-ecs-agent`, so that scripts written for Amazon's AMIs run.
 //! Everything reaches AWS by its ordinary addresses (IMDS at 169.254.169.254, `SERVICE.REGION.amazonaws.com`), so
 //! the same binary works on AWS.
 //!
 //! Limits: `cfn-hup` is absent; packages from `rubygems`, `python` and `msi`, S3-authenticated downloads and
-//! `bzip2`/`xz` archives are refused by name.
+//! `bzip2`/`xz` archives are refused by name; the agent refuses tasks and sends no telemetry, and says so.
 
 pub mod accounts;
 pub mod aws;
 pub mod cfn;
+pub mod ecs_agent;
 pub mod rotate;
 #[cfg(test)]
 mod testing;
@@ -42,7 +44,7 @@ fn tool_name(argv: &[OsString]) -> Option<(String, Vec<OsString>)> {
 }
 
 fn is_tool(name: &str) -> bool {
-    matches!(name, "cfn-init" | "cfn-signal" | "cfn-get-metadata")
+    matches!(name, "cfn-init" | "cfn-signal" | "cfn-get-metadata" | "ecs-agent" | "amazon-ecs-agent")
 }
 
 fn dispatch(tool: &str, args: Vec<OsString>) -> u8 {
@@ -50,12 +52,13 @@ fn dispatch(tool: &str, args: Vec<OsString>) -> u8 {
         "cfn-init" => cfn::init::main(args),
         "cfn-signal" => cfn::signal::main(args),
         "cfn-get-metadata" => cfn::get_metadata::main(args),
+        "ecs-agent" | "amazon-ecs-agent" => ecs_agent::main(args),
         _ => usage(),
     }
 }
 
 fn usage() -> u8 {
-    eprintln!("usage: drydock-guest cfn-init|cfn-signal|cfn-get-metadata [ARGUMENTS]");
+    eprintln!("usage: drydock-guest cfn-init|cfn-signal|cfn-get-metadata|ecs-agent [ARGUMENTS]");
     2
 }
 
@@ -72,7 +75,8 @@ mod tests {
         let cases: &[(&[&str], Option<&str>)] = &[
             (&["/opt/aws/bin/cfn-init", "-v"], Some("cfn-init")),
             (&["cfn-signal"], Some("cfn-signal")),
-            (&["drydock-guest", "cfn-init", "-h"], Some("cfn-init")),
+            (&["/usr/libexec/amazon-ecs-agent"], Some("amazon-ecs-agent")),
+            (&["drydock-guest", "ecs-agent", "start"], Some("ecs-agent")),
             (&["drydock-guest"], None),
             (&["drydock-guest", "cfn-hup"], None),
             (&[], None),
