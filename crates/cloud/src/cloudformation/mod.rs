@@ -10,6 +10,7 @@ pub mod diagnosis;
 pub mod engine;
 mod events;
 mod exports;
+mod host;
 mod plan;
 mod request;
 mod resources;

@@ -299,6 +299,8 @@ pub struct Attempt {
     pub name: String,
     /// Whether the service has accepted the call.
     pub accepted: bool,
+    /// Whether the further calls that a creation takes have been made.
+    pub completed: bool,
     /// When it began.
     pub since: Timestamp,
 }

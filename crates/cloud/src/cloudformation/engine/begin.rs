@@ -156,7 +156,7 @@ impl<H: Host> Work<'_, H> {
     ) -> Result<(), StoreError> {
         let name = kind.choose_name(&self.owner(logical_id), &target.properties);
         let now = self.host.now();
-        let attempt = Attempt { creates: true, target, name, accepted: false, since: now };
+        let attempt = Attempt { creates: true, target, name, accepted: false, completed: false, since: now };
         let signals = evaluated.signals.as_ref().map(|policy| SignalWait {
             count: policy.count,
             deadline: now.checked_add(policy.timeout).unwrap_or(jiff::Timestamp::MAX),
@@ -184,8 +184,14 @@ impl<H: Host> Work<'_, H> {
         };
         target.physical_id.clone_from(&current.physical_id);
         target.attributes.clone_from(&current.attributes);
-        let attempt =
-            Attempt { creates: false, target, name: String::new(), accepted: false, since: self.host.now() };
+        let attempt = Attempt {
+            creates: false,
+            target,
+            name: String::new(),
+            accepted: false,
+            completed: true,
+            since: self.host.now(),
+        };
         let begun = attempt.clone();
         self.amend(logical_id, |journal, resource| {
             resource.step = Step::Active(begun);

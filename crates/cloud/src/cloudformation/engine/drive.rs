@@ -4,7 +4,9 @@ use super::signals::{self, Verdict};
 use super::{Host, Work};
 use crate::cloudformation::state::{Attempt, Discard, DiscardState, Resource, SignalWait, Step};
 use crate::cloudformation::status::ResourceStatus;
-use crate::cloudformation::types::{Attributes, Change, Existing, Failure, Made, Progress, ResourceType, Wanted};
+use crate::cloudformation::types::{
+    Attributes, Change, Existing, Failure, Made, Owner, Progress, ResourceType, Wanted,
+};
 use crate::store::StoreError;
 
 impl<H: Host> Work<'_, H> {
@@ -13,6 +15,10 @@ impl<H: Host> Work<'_, H> {
         if !attempt.accepted {
             // Only an engine that was interrupted between writing and calling leaves an attempt like this.
             self.resume(logical_id, &attempt)?;
+            return Ok(true);
+        }
+        if !attempt.completed {
+            self.call_complete(logical_id, &attempt)?;
             return Ok(true);
         }
         match self.stabilize(logical_id, &attempt) {
@@ -36,16 +42,7 @@ impl<H: Host> Work<'_, H> {
     /// What an attempt whose answer was never written has made.
     pub(super) fn find(&self, logical_id: &str, attempt: &Attempt) -> Result<Option<Made>, Failure> {
         let owner = self.owner(logical_id);
-        let kind = self.kind(&attempt.target.type_)?;
-        kind.find(
-            &self.ctx,
-            &Wanted {
-                owner: &owner,
-                name: &attempt.name,
-                properties: &attempt.target.properties,
-                tags: &attempt.target.tags,
-            },
-        )
+        self.kind(&attempt.target.type_)?.find(&self.ctx, &wanted(&owner, attempt))
     }
 
     pub(super) fn kind(&self, name: &str) -> Result<&dyn ResourceType<H::Ctx>, Failure> {
@@ -54,12 +51,7 @@ impl<H: Host> Work<'_, H> {
 
     pub(super) fn call_create(&mut self, logical_id: &str, attempt: &Attempt) -> Result<(), StoreError> {
         let owner = self.owner(logical_id);
-        let wanted = Wanted {
-            owner: &owner,
-            name: &attempt.name,
-            properties: &attempt.target.properties,
-            tags: &attempt.target.tags,
-        };
+        let wanted = wanted(&owner, attempt);
         match self.kind(&attempt.target.type_).and_then(|kind| kind.create(&self.ctx, &wanted)) {
             Ok(made) => self.accepted(logical_id, made),
             Err(failure) => self.fail(logical_id, failure.reason),
@@ -79,6 +71,22 @@ impl<H: Host> Work<'_, H> {
                 if replaces { ResourceStatus::UpdateInProgress } else { ResourceStatus::CreateInProgress };
             journal.resource_becomes(resource, status, Some("Resource creation Initiated".to_owned()))
         })
+    }
+
+    /// The further calls that a creation takes, made once its id is known.
+    fn call_complete(&mut self, logical_id: &str, attempt: &Attempt) -> Result<(), StoreError> {
+        let owner = self.owner(logical_id);
+        let id = attempt.target.physical_id.as_deref().unwrap_or_default();
+        let wanted = wanted(&owner, attempt);
+        match self.kind(&attempt.target.type_).and_then(|kind| kind.complete(&self.ctx, id, &wanted)) {
+            Ok(()) => self.amend(logical_id, |_, resource| {
+                if let Step::Active(attempt) = &mut resource.step {
+                    attempt.completed = true;
+                }
+                Ok(())
+            }),
+            Err(failure) => self.fail(logical_id, failure.reason),
+        }
     }
 
     pub(super) fn call_update(&mut self, logical_id: &str, attempt: &Attempt) -> Result<(), StoreError> {
@@ -185,6 +193,15 @@ impl<H: Host> Work<'_, H> {
             resource.step = Step::Failed(attempt);
             journal.resource_becomes(resource, status, Some(reason))
         })
+    }
+}
+
+fn wanted<'a>(owner: &'a Owner, attempt: &'a Attempt) -> Wanted<'a> {
+    Wanted {
+        owner,
+        name: &attempt.name,
+        properties: &attempt.target.properties,
+        tags: &attempt.target.tags,
     }
 }
 

@@ -1,5 +1,6 @@
 //! A host for tests: a store in a temporary directory, a world of toy resources, a clock that is set by hand.
 
+mod operations;
 mod toys;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use super::types::Types;
 use crate::context::Caller;
 use crate::store::{Kinds, Store};
 
-pub use toys::{Toy, World};
+pub use toys::World;
 
 pub const REGION: &str = "us-east-1";
 

@@ -3,6 +3,20 @@
 //! A type is one small file with a unit struct that implements [`ResourceType`]; [`registry`] lists them.
 //! The engine decides what happens when; a type only says how.
 
+pub mod api;
+mod autoscaling_group;
+mod autoscaling_launch_configuration;
+pub(super) mod ec2_checks;
+mod ec2_launch_template;
+mod ec2_security_group;
+mod ec2_tags;
+mod ecs_cluster;
+mod iam_checks;
+mod iam_instance_profile;
+mod iam_role;
+mod props;
+mod ssm_parameter;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -48,13 +62,22 @@ pub trait ResourceType<C>: Send + Sync {
         Vec::new()
     }
 
-    /// Makes the resource.
+    /// Makes the resource, by the one call that brings it into being.
     ///
     /// # Errors
     /// Why the service refused.
     fn create(&self, ctx: &C, wanted: &Wanted<'_>) -> Result<Made, Failure>;
 
-    /// Looks for what an interrupted [`ResourceType::create`] with the same name may have made, and completes it.
+    /// Gives the resource what takes further calls. Its id is stored by then, so a failure here is rolled back;
+    /// every call may have been made before.
+    ///
+    /// # Errors
+    /// Why the service refused.
+    fn complete(&self, _ctx: &C, _physical_id: &str, _wanted: &Wanted<'_>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Looks for what an interrupted [`ResourceType::create`] with the same name may have made. Changes nothing.
     ///
     /// # Errors
     /// Why the service refused.
@@ -270,6 +293,21 @@ pub fn unknown(logical_id: &str) -> Value {
 /// A known text: `None` for other values and for text that holds something not yet known.
 pub fn known(value: &Value) -> Option<&str> {
     value.as_str().filter(|text| !text.contains(UNKNOWN))
+}
+
+/// All types that this cloud has.
+pub fn registry() -> Types<api::Api> {
+    let mut types = Types::default();
+    types
+        .add(autoscaling_group::AutoScalingGroup)
+        .add(autoscaling_launch_configuration::LaunchConfiguration)
+        .add(ec2_launch_template::LaunchTemplate)
+        .add(ec2_security_group::SecurityGroup)
+        .add(ecs_cluster::Cluster)
+        .add(iam_instance_profile::InstanceProfile)
+        .add(iam_role::Role)
+        .add(ssm_parameter::Parameter);
+    types
 }
 
 /// The types that a cloud has, by name.
