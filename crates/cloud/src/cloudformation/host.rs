@@ -1,6 +1,6 @@
 //! The engine's surroundings in the real cloud.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use aws_wire::ec2::{
     DescribeAvailabilityZonesRequest, DescribeInstancesRequest, DescribeSecurityGroupsRequest, DescribeVolumesRequest,
@@ -23,13 +23,14 @@ const PRINCIPAL: &str = "cloudformation.amazonaws.com";
 pub struct CloudHost {
     cloud: Arc<Cloud>,
     services: &'static Services,
-    types: Types<Api>,
 }
+
+static TYPES: LazyLock<Types<Api>> = LazyLock::new(registry);
 
 impl CloudHost {
     /// The cloud with its services.
     pub fn new(cloud: Arc<Cloud>, services: &'static Services) -> Self {
-        Self { cloud, services, types: registry() }
+        Self { cloud, services }
     }
 
     /// What resource types are called with in a region. CloudFormation itself calls: only a service of the
@@ -55,7 +56,7 @@ impl Host for CloudHost {
     }
 
     fn types(&self) -> &Types<Api> {
-        &self.types
+        &TYPES
     }
 
     fn availability_zones(&self, api: &Api, region: &str) -> Option<Vec<String>> {

@@ -14,6 +14,7 @@ mod host;
 mod plan;
 mod request;
 mod resources;
+mod service;
 mod stacks;
 mod start;
 pub mod state;
@@ -26,4 +27,5 @@ mod testing;
 
 pub use events::STACK_TYPE;
 pub use request::Request;
+pub use service::{CloudFormationService, run};
 pub use state::kinds;
