@@ -132,7 +132,7 @@ impl Imds {
         let response = self.http.send(&request)?;
         let value = match response.status {
             200 => Some(response.text()),
-            403 | 404 | 405 => None,
+            403..=405 => None,
             status => return Err(ImdsError::Status { path: "api/token".to_owned(), status }),
         };
         *slot = Some(Token { value: value.clone(), renew_at: Instant::now() + TOKEN_TTL / 2 });

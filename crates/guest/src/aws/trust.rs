@@ -35,7 +35,7 @@ pub fn authorities(root: &Path) -> Result<Vec<CertificateDer<'static>>, TrustErr
 }
 
 fn bundle_path(root: &Path) -> PathBuf {
-    let named = ["SSL_CERT_FILE", "AWS_CA_BUNDLE"].iter().find_map(|name| std::env::var_os(name));
+    let named = ["SSL_CERT_FILE", "AWS_CA_BUNDLE"].iter().find_map(std::env::var_os);
     if let Some(path) = named.filter(|path| !path.is_empty()) {
         return PathBuf::from(path);
     }

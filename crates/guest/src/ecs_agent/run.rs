@@ -139,7 +139,7 @@ impl Agent<'_> {
             if waited >= DOCKER_PATIENCE {
                 self.tell_started();
             }
-            let pause = backoff.next();
+            let pause = backoff.pause();
             waited += pause;
             if self.stop.wait(pause) {
                 return None;
@@ -224,7 +224,7 @@ impl Agent<'_> {
             }
             // Told by the registration; the service counts as started, since it goes on trying.
             self.tell_started();
-            if self.stop.wait(backoff.next()) {
+            if self.stop.wait(backoff.pause()) {
                 return Ok(false);
             }
         }

@@ -22,11 +22,14 @@ pub enum ConfigError {
     },
 }
 
+/// Finds a variable of the environment.
+type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 /// Names and values.
 #[derive(Clone)]
 pub struct Settings {
     file: BTreeMap<String, String>,
-    environment: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    environment: Arc<Environment>,
 }
 
 impl std::fmt::Debug for Settings {

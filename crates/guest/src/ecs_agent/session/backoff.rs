@@ -20,7 +20,7 @@ impl Backoff {
     }
 
     /// The next pause.
-    pub fn next(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let pause = self.current.mul_f64(1.0 + JITTER * rand::random::<f64>());
         self.current = self.current.mul_f64(MULTIPLIER).min(self.longest);
         pause
@@ -40,10 +40,10 @@ mod tests {
     fn pauses_grow_to_a_bound_and_begin_anew() {
         let (shortest, longest) = (Duration::from_millis(100), Duration::from_secs(1));
         let mut backoff = Backoff::new(shortest, longest);
-        let pauses: Vec<Duration> = (0..12).map(|_| backoff.next()).collect();
+        let pauses: Vec<Duration> = (0..12).map(|_| backoff.pause()).collect();
         assert!(pauses[0] >= shortest && pauses[0] <= shortest.mul_f64(1.2));
         assert!(pauses[11] >= longest && pauses[11] <= longest.mul_f64(1.2));
         backoff.reset();
-        assert!(backoff.next() <= shortest.mul_f64(1.2));
+        assert!(backoff.pause() <= shortest.mul_f64(1.2));
     }
 }

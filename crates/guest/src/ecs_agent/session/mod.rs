@@ -19,6 +19,9 @@ use std::time::{Duration, Instant};
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 /// Version 2: the service closes a connection whose heartbeats are not acknowledged.
 const PROTOCOL_VERSION: &str = "2";
+/// How many connections in a row may close sooner than this before the agent pauses after all. Amazon's agent never
+/// does, and keeps a processor busy when a service closes every connection it takes.
+const SHORT_LIVED: (u32, Duration) = (5, Duration::from_secs(1));
 
 /// How long things last, as with Amazon's agent; tests have shorter ones.
 #[derive(Debug, Clone, Copy)]
@@ -95,9 +98,14 @@ impl Session<'_> {
         let mut backoff = Backoff::new(self.timing.backoff.0, self.timing.backoff.1);
         // The service sends all tasks' credentials on the first connection only.
         let mut send_credentials = true;
+        let mut short_lived = 0;
         while !self.stop.is_set() {
-            let pause = match self.connect_once(&mut send_credentials, &mut backoff) {
+            let began = Instant::now();
+            let ended = self.connect_once(&mut send_credentials, &mut backoff);
+            short_lived = if began.elapsed() < SHORT_LIVED.1 { short_lived + 1 } else { 0 };
+            let pause = match ended {
                 Ended::Stopped => return,
+                Ended::Closed if short_lived > SHORT_LIVED.0 => backoff.pause(),
                 Ended::Closed => {
                     backoff.reset();
                     self.log.info("Reconnecting to ACS immediately without waiting", &[]);
@@ -109,7 +117,7 @@ impl Session<'_> {
                 }
                 Ended::Failed(reason) => {
                     self.log.error("The ACS session failed", &[("error", &reason)]);
-                    backoff.next()
+                    backoff.pause()
                 }
             };
             self.log.info("Waiting before reconnecting to ACS", &[("reconnectDelay", &format!("{pause:?}"))]);
