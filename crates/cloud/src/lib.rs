@@ -17,6 +17,8 @@ pub mod ids;
 pub mod ssm;
 pub mod store;
 pub mod sts;
+#[cfg(test)]
+pub mod testing;
 pub mod vpc;
 
 use std::path::PathBuf;

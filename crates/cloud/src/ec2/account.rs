@@ -69,10 +69,14 @@ pub fn describe_dhcp_options(
     let dhcp_options = page.items.iter().map(|options| DhcpOptions {
         owner_id: Some(ctx.account.to_string()),
         dhcp_options_id: Some(options.id.clone()),
-        dhcp_configurations: options.options.iter().map(|(key, values)| DhcpConfiguration {
-            key: Some(key.clone()),
-            values: values.iter().map(|value| AttributeValue { value: Some(value.clone()) }).collect(),
-        }).collect(),
+        dhcp_configurations: options
+            .options
+            .iter()
+            .map(|(key, values)| DhcpConfiguration {
+                key: Some(key.clone()),
+                values: values.iter().map(|value| AttributeValue { value: Some(value.clone()) }).collect(),
+            })
+            .collect(),
         tags: tag_set(&options.tags),
     });
     Ok(DescribeDhcpOptionsResult { dhcp_options: dhcp_options.collect(), next_token: page.next })

@@ -27,10 +27,9 @@ pub fn public_network(state_dir: &Path) -> Ipv4Net {
 /// # Errors
 /// When all are in use.
 pub fn next_public(network: Ipv4Net, used: &HashSet<Ipv4Addr>) -> Result<Ipv4Addr, Error> {
-    network
-        .hosts()
-        .find(|address| !used.contains(address))
-        .ok_or_else(|| Error::client("AddressLimitExceeded", "The maximum number of addresses has been reached."))
+    network.hosts().find(|address| !used.contains(address)).ok_or_else(|| {
+        Error::client("AddressLimitExceeded", "The maximum number of addresses has been reached.")
+    })
 }
 
 /// The private address that was asked for, or the first that is free.
@@ -105,7 +104,10 @@ mod tests {
             assert_eq!(next_private(&subnet(), &used, Some(asked)).unwrap_err().code, code, "{asked}");
         }
         let all: HashSet<_> = subnet().usable_addresses().collect();
-        assert_eq!(next_private(&subnet(), &all, None).unwrap_err().code, "InsufficientFreeAddressesInSubnet");
+        assert_eq!(
+            next_private(&subnet(), &all, None).unwrap_err().code,
+            "InsufficientFreeAddressesInSubnet"
+        );
     }
 
     #[test]

@@ -16,8 +16,12 @@ pub struct Kind {
 }
 
 /// VPCs.
-pub const VPC: Kind =
-    Kind { code: "InvalidVpcID.NotFound", noun: "vpc ID", prefix: "vpc-", malformed: "InvalidVpcId.Malformed" };
+pub const VPC: Kind = Kind {
+    code: "InvalidVpcID.NotFound",
+    noun: "vpc ID",
+    prefix: "vpc-",
+    malformed: "InvalidVpcId.Malformed",
+};
 /// Subnets.
 pub const SUBNET: Kind = Kind {
     code: "InvalidSubnetID.NotFound",
@@ -96,8 +100,12 @@ pub const VOLUME: Kind = Kind {
     malformed: "InvalidParameterValue",
 };
 /// Key pairs, by name.
-pub const KEY_PAIR: Kind =
-    Kind { code: "InvalidKeyPair.NotFound", noun: "key pair", prefix: "", malformed: "InvalidKeyPair.Format" };
+pub const KEY_PAIR: Kind = Kind {
+    code: "InvalidKeyPair.NotFound",
+    noun: "key pair",
+    prefix: "",
+    malformed: "InvalidKeyPair.Format",
+};
 
 impl Kind {
     /// There is no such resource.
@@ -115,9 +123,7 @@ impl Kind {
         }
         match ids {
             [id] => self.not_found(id),
-            ids => {
-                Error::client(self.code, format!("The {}s '{}' do not exist", self.noun, ids.join(", ")))
-            }
+            ids => Error::client(self.code, format!("The {}s '{}' do not exist", self.noun, ids.join(", "))),
         }
     }
 
@@ -128,18 +134,27 @@ impl Kind {
     /// Something else needs the resource.
     pub fn has_dependencies(self, id: &str) -> Error {
         let noun = self.noun.trim_end_matches(" ID");
-        Error::client("DependencyViolation", format!("The {noun} '{id}' has dependencies and cannot be deleted."))
+        Error::client(
+            "DependencyViolation",
+            format!("The {noun} '{id}' has dependencies and cannot be deleted."),
+        )
     }
 }
 
 /// There is no such image.
 pub fn image_not_found(ids: &[&str]) -> Error {
     if let Some(bad) = ids.iter().find(|id| !id.starts_with("ami-")) {
-        return Error::client("InvalidAMIID.Malformed", format!("Invalid id: \"{bad}\" (expecting \"ami-...\")"));
+        return Error::client(
+            "InvalidAMIID.Malformed",
+            format!("Invalid id: \"{bad}\" (expecting \"ami-...\")"),
+        );
     }
     match ids {
         [id] => Error::client("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist")),
-        ids => Error::client("InvalidAMIID.NotFound", format!("The image ids '[{}]' do not exist", ids.join(", "))),
+        ids => Error::client(
+            "InvalidAMIID.NotFound",
+            format!("The image ids '[{}]' do not exist", ids.join(", ")),
+        ),
     }
 }
 

@@ -42,7 +42,9 @@ pub fn attach_internet_gateway(ctx: &Ctx, input: AttachInternetGatewayRequest) -
             let message = format!("Network {vpc_id} already has an internet gateway attached: {}", other.id);
             return Err(errors::invalid_value(message));
         }
-        tx.update::<InternetGatewayRecord>(&ctx.region, id, |gateway| gateway.vpc_id = Some(vpc_id.to_owned()))?;
+        tx.update::<InternetGatewayRecord>(&ctx.region, id, |gateway| {
+            gateway.vpc_id = Some(vpc_id.to_owned())
+        })?;
         Ok(())
     })
 }
@@ -58,8 +60,11 @@ pub fn detach_internet_gateway(ctx: &Ctx, input: DetachInternetGatewayRequest) -
             return Err(Error::client("Gateway.NotAttached", message));
         }
         let interfaces = tx.list::<NetworkInterfaceRecord>(&ctx.region);
-        if interfaces.iter().any(|interface| interface.vpc_id == vpc_id && interface.public_address.is_some()) {
-            let message = format!("Network {vpc_id} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.");
+        if interfaces.iter().any(|interface| interface.vpc_id == vpc_id && interface.public_address.is_some())
+        {
+            let message = format!(
+                "Network {vpc_id} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway."
+            );
             return Err(Error::client("DependencyViolation", message));
         }
         tx.update::<InternetGatewayRecord>(&ctx.region, id, |gateway| gateway.vpc_id = None)?;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use aws_wire::Error;
 use aws_wire::ec2::{
-    AttributeValue, BlockDeviceMapping, DeregisterImageRequest, DeregisterImageResult, DescribeImageAttributeRequest,
-    DescribeImagesRequest, DescribeImagesResult, EbsBlockDevice, Image as WireImage, ImageAttribute,
-    LaunchPermission, Tag,
+    AttributeValue, BlockDeviceMapping, DeregisterImageRequest, DeregisterImageResult,
+    DescribeImageAttributeRequest, DescribeImagesRequest, DescribeImagesResult, EbsBlockDevice,
+    Image as WireImage, ImageAttribute, LaunchPermission, Tag,
 };
 use machine::images::{AMAZON, BlockDevice, Image, ImageError, ImageState};
 
@@ -110,7 +110,9 @@ const FIELDS: &[Field<Row>] = &[
     ("block-device-mapping.volume-size", |row, is| {
         row.image.block_devices.iter().any(|d| is(&d.size_gib.to_string()))
     }),
-    ("block-device-mapping.volume-type", |row, is| row.image.block_devices.iter().any(|d| is(&d.volume_type))),
+    ("block-device-mapping.volume-type", |row, is| {
+        row.image.block_devices.iter().any(|d| is(&d.volume_type))
+    }),
     ("block-device-mapping.delete-on-termination", |row, is| {
         row.image.block_devices.iter().any(|d| is(truth(d.delete_on_termination)))
     }),
@@ -133,7 +135,8 @@ pub fn describe_images(ctx: &Ctx, input: DescribeImagesRequest) -> Result<Descri
     }
     rows.retain(|row| {
         (input.image_ids.is_empty() || input.image_ids.contains(&row.image.id))
-            && (input.owners.is_empty() || input.owners.iter().any(|owner| row.belongs_to(owner, &ctx.account)))
+            && (input.owners.is_empty()
+                || input.owners.iter().any(|owner| row.belongs_to(owner, &ctx.account)))
             && (input.executable_users.is_empty()
                 || input.executable_users.iter().any(|user| row.is_launchable_by(user, &ctx.account)))
             && selection.accepts(row)
@@ -181,7 +184,11 @@ fn to_wire(row: Row) -> WireImage {
         platform_details: Some("Linux/UNIX".to_owned()),
         usage_operation: Some("RunInstances".to_owned()),
         source_image_id: image.alias_of,
-        tags: row.tags.iter().map(|(k, v)| Tag { key: Some(k.to_owned()), value: Some(v.to_owned()) }).collect(),
+        tags: row
+            .tags
+            .iter()
+            .map(|(k, v)| Tag { key: Some(k.to_owned()), value: Some(v.to_owned()) })
+            .collect(),
         ..WireImage::default()
     }
 }
@@ -201,15 +208,22 @@ fn mapping(device: &BlockDevice) -> BlockDeviceMapping {
 }
 
 /// `DescribeImageAttribute`
-pub fn describe_image_attribute(ctx: &Ctx, input: DescribeImageAttributeRequest) -> Result<ImageAttribute, Error> {
+pub fn describe_image_attribute(
+    ctx: &Ctx,
+    input: DescribeImageAttributeRequest,
+) -> Result<ImageAttribute, Error> {
     let image = need(ctx, required(&input.image_id, "imageId")?)?;
     stop_dry_run(input.dry_run)?;
     let mut answer = ImageAttribute { image_id: Some(image.id.clone()), ..ImageAttribute::default() };
     match required(&input.attribute, "attribute")? {
         "description" => answer.description = Some(AttributeValue { value: Some(image.description) }),
-        "blockDeviceMapping" => answer.block_device_mappings = image.block_devices.iter().map(mapping).collect(),
+        "blockDeviceMapping" => {
+            answer.block_device_mappings = image.block_devices.iter().map(mapping).collect()
+        }
         "launchPermission" if image.owner == AMAZON => {
-            answer.launch_permissions.push(LaunchPermission { group: Some("all".to_owned()), ..Default::default() });
+            answer
+                .launch_permissions
+                .push(LaunchPermission { group: Some("all".to_owned()), ..Default::default() });
         }
         "launchPermission" => {}
         other => return Err(errors::unsupported(&format!("The image attribute {other}"))),

@@ -49,6 +49,7 @@ pub const TYPES: &[InstanceType] = &[
     of("c7g.xlarge", 4, 8192, ARM),
     of("c7i.large", 2, 4096, X86),
     of("c7i.xlarge", 4, 8192, X86),
+    of("m1.small", 1, 1740, X86),
     of("m4.large", 2, 8192, X86),
     of("m4.xlarge", 4, 16384, X86),
     of("m5.2xlarge", 8, 32768, X86),
@@ -103,9 +104,14 @@ impl InstanceType {
         self.name.starts_with('t')
     }
 
-    /// The generation that AWS no longer recommends, on its first hypervisor.
+    /// Whether AWS runs it on its first hypervisor.
     fn is_xen(&self) -> bool {
-        self.name.starts_with("t2.") || self.name.starts_with("m4.") || self.name.starts_with("c4.")
+        self.name.starts_with("t2.") || !self.is_current()
+    }
+
+    /// Whether it is of a generation that AWS still recommends.
+    fn is_current(&self) -> bool {
+        !["m1.", "m4.", "c4."].iter().any(|family| self.name.starts_with(family))
     }
 
     fn hypervisor(&self) -> &'static str {
@@ -125,7 +131,7 @@ const FIELDS: &[Field<&InstanceType>] = &[
     ("processor-info.supported-architecture", |kind, is| is(kind.architecture)),
     ("hypervisor", |kind, is| is(kind.hypervisor())),
     ("burstable-performance-supported", |kind, is| is(truth(kind.is_burstable()))),
-    ("current-generation", |kind, is| is(truth(!kind.name.starts_with("m4.") && !kind.name.starts_with("c4.")))),
+    ("current-generation", |kind, is| is(truth(kind.is_current()))),
     ("free-tier-eligible", |kind, is| is(truth(kind.is_free()))),
     ("bare-metal", |_, is| is("false")),
     ("instance-storage-supported", |_, is| is("false")),
@@ -164,7 +170,7 @@ fn to_wire(kind: &InstanceType) -> InstanceTypeInfo {
     let vcpus = i32::try_from(kind.vcpus).ok();
     InstanceTypeInfo {
         instance_type: text(kind.name),
-        current_generation: Some(!kind.name.starts_with("m4.") && !kind.name.starts_with("c4.")),
+        current_generation: Some(kind.is_current()),
         free_tier_eligible: Some(kind.is_free()),
         supported_usage_classes: vec!["on-demand".to_owned()],
         supported_root_device_types: vec!["ebs".to_owned()],

@@ -31,9 +31,9 @@ mod vpcs;
 use aws_wire::Error;
 use aws_wire::ec2::*;
 
+use crate::Cloud;
 use crate::context::Ctx;
 use crate::store::Kinds;
-use crate::Cloud;
 
 /// Makes the store able to load EC2's records.
 pub fn kinds(kinds: &mut Kinds) {
@@ -205,3 +205,6 @@ service! {
         describe_tags(DescribeTagsRequest) -> DescribeTagsResult;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,8 @@
 
 use aws_wire::Error;
 use aws_wire::ec2::{
-    AvailabilityZone, DescribeAvailabilityZonesRequest, DescribeAvailabilityZonesResult, DescribeRegionsRequest,
-    DescribeRegionsResult, Region,
+    AvailabilityZone, DescribeAvailabilityZonesRequest, DescribeAvailabilityZonesResult,
+    DescribeRegionsRequest, DescribeRegionsResult, Region,
 };
 use jiff::Timestamp;
 
@@ -70,7 +70,8 @@ pub fn zones(region: &str) -> Vec<String> {
 
 /// The id of a zone (`use1-az1`); none if there is no such zone.
 pub fn zone_id(zone: &str) -> Option<String> {
-    let place = REGIONS.iter().find(|place| zone.starts_with(place.name) && place.zone_names().any(|z| z == zone))?;
+    let place =
+        REGIONS.iter().find(|place| zone.starts_with(place.name) && place.zone_names().any(|z| z == zone))?;
     let number = 1 + place.zone_names().position(|name| name == zone)?;
     Some(format!("{}-az{number}", place.zone_prefix))
 }
@@ -84,12 +85,17 @@ pub fn ensure_region(store: &Store, region: &str) -> Result<(), Error> {
     if store.get::<RegionRecord>(region, "region").is_some() {
         return Ok(());
     }
-    let place = find(region)
-        .ok_or_else(|| errors::invalid_value(format!("There is no region '{region}' that needs no opt-in")))?;
+    let place = find(region).ok_or_else(|| {
+        errors::invalid_value(format!("There is no region '{region}' that needs no opt-in"))
+    })?;
     store.write(|tx| {
         // Two first requests may come at once.
         if tx.get::<RegionRecord>(region, "region").is_none() {
-            tx.put(RegionRecord { region: region.to_owned(), id: "region".to_owned(), created: Timestamp::now() })?;
+            tx.put(RegionRecord {
+                region: region.to_owned(),
+                id: "region".to_owned(),
+                created: Timestamp::now(),
+            })?;
             create_defaults(tx, place)?;
         }
         Ok(())
@@ -99,7 +105,8 @@ pub fn ensure_region(store: &Store, region: &str) -> Result<(), Error> {
 fn create_defaults(tx: &mut Tx<'_>, place: &Place) -> Result<(), Error> {
     let region = place.name;
     let dhcp_options_id = ids::ec2("dopt");
-    let domain = if region == "us-east-1" { "ec2.internal".to_owned() } else { format!("{region}.compute.internal") };
+    let domain =
+        if region == "us-east-1" { "ec2.internal".to_owned() } else { format!("{region}.compute.internal") };
     let options = [("domain-name", domain), ("domain-name-servers", "AmazonProvidedDNS".to_owned())];
     tx.put(DhcpOptionsRecord {
         region: region.to_owned(),
@@ -115,7 +122,8 @@ fn create_defaults(tx: &mut Tx<'_>, place: &Place) -> Result<(), Error> {
     };
     create_public_vpc(tx, &vpc)?;
     for (index, zone) in place.zone_names().enumerate() {
-        let cidr = subnets::nth(vpc.cidr, 20, index).ok_or_else(|| Error::internal("the default VPC is too small"))?;
+        let cidr = subnets::nth(vpc.cidr, 20, index)
+            .ok_or_else(|| Error::internal("the default VPC is too small"))?;
         tx.put(SubnetRecord {
             default_for_az: true,
             map_public_ip_on_launch: true,
@@ -163,7 +171,8 @@ pub fn describe_regions(_: &Ctx, input: DescribeRegionsRequest) -> Result<Descri
     if let Some(unknown) = input.region_names.iter().find(|name| find(name).is_none()) {
         return Err(errors::invalid_value(format!("Invalid region names: [{unknown}]")));
     }
-    let asked = |place: &&Place| input.region_names.is_empty() || input.region_names.iter().any(|n| n == place.name);
+    let asked =
+        |place: &&Place| input.region_names.is_empty() || input.region_names.iter().any(|n| n == place.name);
     let regions = REGIONS.iter().filter(asked).filter(|place| selection.accepts(place)).map(|place| Region {
         region_name: Some(place.name.to_owned()),
         endpoint: Some(endpoint(place)),

@@ -103,7 +103,8 @@ pub fn select<T>(
     tags: Option<fn(&T) -> &Tags>,
     filters: &[Filter],
 ) -> Result<Selection<T>, Error> {
-    let named = filters.iter().map(|filter| (filter.name.as_deref().unwrap_or_default(), filter.values.as_slice()));
+    let named =
+        filters.iter().map(|filter| (filter.name.as_deref().unwrap_or_default(), filter.values.as_slice()));
     Selection::new(fields, tags, named).map_err(|error| errors::invalid_value(error.to_string()))
 }
 
@@ -196,9 +197,8 @@ pub fn tags_for(
 /// # Errors
 /// When one is not allowed.
 pub fn merge_tags(tags: &mut Tags, added: &[Tag], may_reserve: bool) -> Result<(), Error> {
-    let pairs = added
-        .iter()
-        .map(|tag| (tag.key.clone().unwrap_or_default(), tag.value.clone().unwrap_or_default()));
+    let pairs =
+        added.iter().map(|tag| (tag.key.clone().unwrap_or_default(), tag.value.clone().unwrap_or_default()));
     tags.merge(pairs, may_reserve).map_err(tag_error)
 }
 

@@ -4,9 +4,9 @@ use aws_wire::Error;
 use aws_wire::ec2::{
     AssociateRouteTableRequest, AssociateRouteTableResult, CreateRouteRequest, CreateRouteResult,
     CreateRouteTableRequest, CreateRouteTableResult, DeleteRouteRequest, DeleteRouteTableRequest,
-    DescribeRouteTablesRequest, DescribeRouteTablesResult, DisassociateRouteTableRequest, ReplaceRouteRequest,
-    ReplaceRouteTableAssociationRequest, ReplaceRouteTableAssociationResult, Route as WireRoute, RouteTable,
-    RouteTableAssociation, RouteTableAssociationState,
+    DescribeRouteTablesRequest, DescribeRouteTablesResult, DisassociateRouteTableRequest,
+    ReplaceRouteRequest, ReplaceRouteTableAssociationRequest, ReplaceRouteTableAssociationResult,
+    Route as WireRoute, RouteTable, RouteTableAssociation, RouteTableAssociationState,
 };
 use ipnet::Ipv4Net;
 
@@ -21,7 +21,10 @@ use crate::ids;
 use crate::store::Tx;
 
 /// `CreateRouteTable`
-pub fn create_route_table(ctx: &Ctx, input: CreateRouteTableRequest) -> Result<CreateRouteTableResult, Error> {
+pub fn create_route_table(
+    ctx: &Ctx,
+    input: CreateRouteTableRequest,
+) -> Result<CreateRouteTableResult, Error> {
     let vpc_id = required(&input.vpc_id, "vpcId")?;
     let tags = tags_for(ctx, &input.tag_specifications, "route-table", &["route-table"])?;
     let table = change(ctx, input.dry_run, |tx| {
@@ -71,12 +74,17 @@ pub fn associate_route_table(
         if let Some(existing) = association_of(&table, subnet_id) {
             return Ok(existing.id.clone());
         }
-        if let Some(other) = tx.list::<RouteTableRecord>(&ctx.region).iter().find(|table| table.is_for(subnet_id)) {
+        if let Some(other) =
+            tx.list::<RouteTableRecord>(&ctx.region).iter().find(|table| table.is_for(subnet_id))
+        {
             let existing = association_of(other, subnet_id).map(|a| a.id.as_str()).unwrap_or_default();
-            let message = format!("the specified association for route table {id} conflicts with an existing association: {existing}");
+            let message = format!(
+                "the specified association for route table {id} conflicts with an existing association: {existing}"
+            );
             return Err(Error::client("Resource.AlreadyAssociated", message));
         }
-        let association = RouteAssociation { id: ids::ec2("rtbassoc"), subnet_id: Some(subnet_id.to_owned()) };
+        let association =
+            RouteAssociation { id: ids::ec2("rtbassoc"), subnet_id: Some(subnet_id.to_owned()) };
         let association_id = association.id.clone();
         tx.update::<RouteTableRecord>(&ctx.region, id, |table| table.associations.push(association))?;
         Ok(association_id)
@@ -93,7 +101,8 @@ fn association_of<'a>(table: &'a RouteTableRecord, subnet_id: &str) -> Option<&'
 
 fn same_network(table: &RouteTableRecord, subnet: &SubnetRecord) -> Result<(), Error> {
     if table.vpc_id != subnet.vpc_id {
-        let message = format!("Route table {} and subnet {} belong to different networks", table.id, subnet.id);
+        let message =
+            format!("Route table {} and subnet {} belong to different networks", table.id, subnet.id);
         return Err(errors::invalid_value(message));
     }
     Ok(())
@@ -112,7 +121,9 @@ pub fn disassociate_route_table(ctx: &Ctx, input: DisassociateRouteTableRequest)
             let message = format!("cannot disassociate the main route table association {id}");
             return Err(errors::invalid_value(message));
         }
-        tx.update::<RouteTableRecord>(&ctx.region, &table, |table| table.associations.retain(|a| a.id != id))?;
+        tx.update::<RouteTableRecord>(&ctx.region, &table, |table| {
+            table.associations.retain(|a| a.id != id)
+        })?;
         Ok(())
     })
 }
@@ -143,7 +154,9 @@ pub fn replace_route_table_association(
         }
         let moved = RouteAssociation { id: ids::ec2("rtbassoc"), ..association };
         let new_id = moved.id.clone();
-        tx.update::<RouteTableRecord>(&ctx.region, &old_table, |table| table.associations.retain(|a| a.id != id))?;
+        tx.update::<RouteTableRecord>(&ctx.region, &old_table, |table| {
+            table.associations.retain(|a| a.id != id)
+        })?;
         tx.update::<RouteTableRecord>(&ctx.region, table_id, |table| table.associations.push(moved))?;
         Ok(new_id)
     })?;
@@ -173,10 +186,16 @@ impl RouteSpecification<'_> {
             "local" => RouteTarget::Local,
             id if id.starts_with("igw-") => {
                 let gateway = tx.get::<InternetGatewayRecord>(&ctx.region, id).ok_or_else(|| {
-                    Error::client("InvalidGatewayID.NotFound", format!("The gateway ID '{id}' does not exist"))
+                    Error::client(
+                        "InvalidGatewayID.NotFound",
+                        format!("The gateway ID '{id}' does not exist"),
+                    )
                 })?;
                 if gateway.vpc_id.as_deref() != Some(table.vpc_id.as_str()) {
-                    let message = format!("route table {} and network gateway {id} belong to different networks", table.id);
+                    let message = format!(
+                        "route table {} and network gateway {id} belong to different networks",
+                        table.id
+                    );
                     return Err(errors::invalid_value(message));
                 }
                 RouteTarget::InternetGateway(id.to_owned())
@@ -214,12 +233,17 @@ pub fn create_route(ctx: &Ctx, input: CreateRouteRequest) -> Result<CreateRouteR
 
 /// `ReplaceRoute`
 pub fn replace_route(ctx: &Ctx, input: ReplaceRouteRequest) -> Result<(), Error> {
-    const SUPPORTED: &[&str] = &["DryRun", "RouteTableId", "DestinationCidrBlock", "GatewayId", "LocalTarget"];
+    const SUPPORTED: &[&str] =
+        &["DryRun", "RouteTableId", "DestinationCidrBlock", "GatewayId", "LocalTarget"];
     only_supported(&input, "ReplaceRoute", SUPPORTED)?;
     let id = required(&input.route_table_id, "routeTableId")?;
     let specification = RouteSpecification {
         destination: input.destination_cidr_block.as_deref(),
-        gateway_id: if input.local_target == Some(true) { Some("local") } else { input.gateway_id.as_deref() },
+        gateway_id: if input.local_target == Some(true) {
+            Some("local")
+        } else {
+            input.gateway_id.as_deref()
+        },
     };
     change(ctx, input.dry_run, |tx| {
         let table = need(tx, ctx, id)?;
@@ -239,8 +263,10 @@ pub fn replace_route(ctx: &Ctx, input: ReplaceRouteRequest) -> Result<(), Error>
 /// `DeleteRoute`
 pub fn delete_route(ctx: &Ctx, input: DeleteRouteRequest) -> Result<(), Error> {
     let id = required(&input.route_table_id, "routeTableId")?;
-    let destination =
-        vpcs::parse_cidr(required(&input.destination_cidr_block, "destinationCidrBlock")?, "destinationCidrBlock")?;
+    let destination = vpcs::parse_cidr(
+        required(&input.destination_cidr_block, "destinationCidrBlock")?,
+        "destinationCidrBlock",
+    )?;
     change(ctx, input.dry_run, |tx| {
         let table = need(tx, ctx, id)?;
         match table.routes.iter().find(|route| route.destination == destination) {
@@ -251,7 +277,9 @@ pub fn delete_route(ctx: &Ctx, input: DeleteRouteRequest) -> Result<(), Error> {
             }
             Some(_) => {}
         }
-        tx.update::<RouteTableRecord>(&ctx.region, id, |t| t.routes.retain(|r| r.destination != destination))?;
+        tx.update::<RouteTableRecord>(&ctx.region, id, |t| {
+            t.routes.retain(|r| r.destination != destination)
+        })?;
         Ok(())
     })
 }

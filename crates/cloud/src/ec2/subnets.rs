@@ -2,8 +2,8 @@
 
 use aws_wire::Error;
 use aws_wire::ec2::{
-    CreateSubnetRequest, CreateSubnetResult, DeleteSubnetRequest, DescribeSubnetsRequest, DescribeSubnetsResult,
-    ModifySubnetAttributeRequest, PrivateDnsNameOptionsOnLaunch, Subnet,
+    CreateSubnetRequest, CreateSubnetResult, DeleteSubnetRequest, DescribeSubnetsRequest,
+    DescribeSubnetsResult, ModifySubnetAttributeRequest, PrivateDnsNameOptionsOnLaunch, Subnet,
 };
 use ipnet::Ipv4Net;
 
@@ -78,12 +78,17 @@ fn zone_for(ctx: &Ctx, name: Option<&str>, id: Option<&str>) -> Result<String, E
         (None, Some(id)) => zones.iter().find(|zone| regions::zone_id(zone).as_deref() == Some(id)),
         (None, None) => zones.first(),
         (Some(_), Some(_)) => {
-            return Err(errors::bad_combination("AvailabilityZone and AvailabilityZoneId exclude one another"));
+            return Err(errors::bad_combination(
+                "AvailabilityZone and AvailabilityZoneId exclude one another",
+            ));
         }
     };
     found.cloned().ok_or_else(|| {
         let asked = name.or(id).unwrap_or_default();
-        let why = format!("Subnets can currently only be created in the following availability zones: {}.", zones.join(", "));
+        let why = format!(
+            "Subnets can currently only be created in the following availability zones: {}.",
+            zones.join(", ")
+        );
         errors::invalid_parameter(asked, "availabilityZone", &why)
     })
 }

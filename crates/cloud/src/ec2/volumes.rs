@@ -40,7 +40,9 @@ impl Performance {
     /// When there is no such type.
     pub fn of_type(volume_type: &str) -> Result<Self, Error> {
         match volume_type {
-            "io1" | "io2" => Ok(Self { volume_type: volume_type.to_owned(), iops: Some(100), throughput: None }),
+            "io1" | "io2" => {
+                Ok(Self { volume_type: volume_type.to_owned(), iops: Some(100), throughput: None })
+            }
             other => Self::new(other, None, None),
         }
     }
@@ -61,7 +63,9 @@ impl Performance {
             let message = format!("The parameter iops must be specified for {volume_type} volumes.");
             return Err(Error::client("MissingParameter", message));
         }
-        let check = |value: Option<i32>, range: Option<std::ops::RangeInclusive<i32>>, name: &str| match (value, range) {
+        let check = |value: Option<i32>, range: Option<std::ops::RangeInclusive<i32>>, name: &str| match (
+            value, range,
+        ) {
             (Some(_), None) => Err(errors::bad_combination(format!(
                 "The parameter {name} is not supported for {volume_type} volumes."
             ))),
@@ -88,19 +92,32 @@ impl Performance {
 /// When it is not.
 pub fn size(gib: i32) -> Result<u32, Error> {
     u32::try_from(gib).ok().filter(|gib| (1..=MAX_GIB).contains(gib)).ok_or_else(|| {
-        errors::invalid_value(format!("Volume of {gib}GiB is not valid; it must be between 1GiB and {MAX_GIB}GiB."))
+        errors::invalid_value(format!(
+            "Volume of {gib}GiB is not valid; it must be between 1GiB and {MAX_GIB}GiB."
+        ))
     })
 }
 
 /// `CreateVolume`
 pub fn create_volume(ctx: &Ctx, input: CreateVolumeRequest) -> Result<Volume, Error> {
     const SUPPORTED: &[&str] = &[
-        "AvailabilityZone", "AvailabilityZoneId", "ClientToken", "DryRun", "Iops", "Size", "SnapshotId", "TagSpecifications",
-        "Throughput", "VolumeType",
+        "AvailabilityZone",
+        "AvailabilityZoneId",
+        "ClientToken",
+        "DryRun",
+        "Iops",
+        "Size",
+        "SnapshotId",
+        "TagSpecifications",
+        "Throughput",
+        "VolumeType",
     ];
     only_supported(&input, "CreateVolume", SUPPORTED)?;
     if let Some(id) = &input.snapshot_id {
-        return Err(Error::client("InvalidSnapshot.NotFound", format!("The snapshot '{id}' does not exist.")));
+        return Err(Error::client(
+            "InvalidSnapshot.NotFound",
+            format!("The snapshot '{id}' does not exist."),
+        ));
     }
     let zones = regions::zones(&ctx.region);
     let zone = match (&input.availability_zone, &input.availability_zone_id) {
@@ -184,7 +201,8 @@ pub fn attach_volume(ctx: &Ctx, input: AttachVolumeRequest) -> Result<WireAttach
             return Err(Error::client(code, message));
         }
         if volume.zone != instance.zone {
-            let message = format!("The volume '{id}' is not in the same availability zone as instance '{instance_id}'");
+            let message =
+                format!("The volume '{id}' is not in the same availability zone as instance '{instance_id}'");
             return Err(Error::client("InvalidVolume.ZoneMismatch", message));
         }
         if !matches!(instance.state, InstanceState::Running | InstanceState::Stopped) {
@@ -192,7 +210,9 @@ pub fn attach_volume(ctx: &Ctx, input: AttachVolumeRequest) -> Result<WireAttach
             return Err(Error::client("IncorrectState", message));
         }
         if device_in_use(tx, &instance, device) {
-            let message = format!("Invalid value '{device}' for unixDevice. Attachment point {device} is already in use");
+            let message = format!(
+                "Invalid value '{device}' for unixDevice. Attachment point {device} is already in use"
+            );
             return Err(errors::invalid_value(message));
         }
         let state = match instance.state {
@@ -210,7 +230,9 @@ pub fn attach_volume(ctx: &Ctx, input: AttachVolumeRequest) -> Result<WireAttach
             volume.state = VolumeState::InUse;
             volume.attachment = Some(attachment.clone());
         })?;
-        tx.update::<InstanceRecord>(&ctx.region, instance_id, |instance| instance.volumes.push(id.to_owned()))?;
+        tx.update::<InstanceRecord>(&ctx.region, instance_id, |instance| {
+            instance.volumes.push(id.to_owned())
+        })?;
         Ok(attachment_to_wire(id, &attachment))
     })
 }
@@ -235,15 +257,22 @@ pub fn detach_volume(ctx: &Ctx, input: DetachVolumeRequest) -> Result<WireAttach
         let matches = input.instance_id.as_ref().is_none_or(|asked| *asked == attachment.instance_id)
             && input.device.as_ref().is_none_or(|asked| *asked == attachment.device);
         if !matches {
-            let message = format!("The volume '{id}' is not attached to instance '{}' as device '{}'",
-                input.instance_id.as_deref().unwrap_or_default(), input.device.as_deref().unwrap_or_default());
+            let message = format!(
+                "The volume '{id}' is not attached to instance '{}' as device '{}'",
+                input.instance_id.as_deref().unwrap_or_default(),
+                input.device.as_deref().unwrap_or_default()
+            );
             return Err(Error::client("InvalidAttachment.NotFound", message));
         }
         let instance = tx.need::<InstanceRecord>(&ctx.region, &attachment.instance_id, errors::INSTANCE)?;
         let is_root = instance.root_device == attachment.device;
         if is_root {
             let message = format!("Unable to detach root volume '{id}' from instance '{}'", instance.id);
-            let code = if instance.state == InstanceState::Stopped { "UnsupportedOperation" } else { "OperationNotPermitted" };
+            let code = if instance.state == InstanceState::Stopped {
+                "UnsupportedOperation"
+            } else {
+                "OperationNotPermitted"
+            };
             return Err(Error::client(code, message));
         }
         let mut attachment = attachment.clone();
@@ -335,10 +364,16 @@ pub fn describe_volume_status(
     let item = |volume: &Arc<VolumeRecord>| VolumeStatusItem {
         volume_id: Some(volume.id.clone()),
         availability_zone: Some(volume.zone.clone()),
-        volume_status: Some(VolumeStatusInfo { status: Some(health(volume).to_owned()), ..Default::default() }),
+        volume_status: Some(VolumeStatusInfo {
+            status: Some(health(volume).to_owned()),
+            ..Default::default()
+        }),
         ..VolumeStatusItem::default()
     };
-    Ok(DescribeVolumeStatusResult { volume_statuses: page.items.iter().map(item).collect(), next_token: page.next })
+    Ok(DescribeVolumeStatusResult {
+        volume_statuses: page.items.iter().map(item).collect(),
+        next_token: page.next,
+    })
 }
 
 fn health(volume: &VolumeRecord) -> &'static str {

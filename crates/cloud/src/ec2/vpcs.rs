@@ -104,9 +104,9 @@ pub fn create_vpc(ctx: &Ctx, input: CreateVpcRequest) -> Result<CreateVpcResult,
 /// # Errors
 /// When it is no IPv4 network.
 pub fn parse_cidr(text: &str, parameter: &str) -> Result<Ipv4Net, Error> {
-    let cidr: Ipv4Net = text.parse().map_err(|_| {
-        errors::invalid_parameter(text, parameter, "This is not a valid CIDR block.")
-    })?;
+    let cidr: Ipv4Net = text
+        .parse()
+        .map_err(|_| errors::invalid_parameter(text, parameter, "This is not a valid CIDR block."))?;
     Ok(cidr.trunc())
 }
 

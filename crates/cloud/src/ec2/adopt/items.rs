@@ -36,7 +36,9 @@ pub enum ItemError {
     #[error("cannot adopt `{0}`: only an image takes a name after `=`")]
     NoValue(String),
     /// The name cannot be a file's.
-    #[error("cannot adopt the key pair `{0}`: its name becomes a file's, so it may hold letters, digits and . _ - only")]
+    #[error(
+        "cannot adopt the key pair `{0}`: its name becomes a file's, so it may hold letters, digits and . _ - only"
+    )]
     KeyName(String),
 }
 

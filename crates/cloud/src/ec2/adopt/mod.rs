@@ -119,7 +119,11 @@ pub fn adopt(cloud: &Cloud, region: &str, items: &[String]) -> Result<Vec<String
     Ok(lines.into_values().collect())
 }
 
-fn networks(tx: &mut Tx<'_>, region: &str, items: &[AdoptItem]) -> Result<BTreeMap<usize, String>, AdoptError> {
+fn networks(
+    tx: &mut Tx<'_>,
+    region: &str,
+    items: &[AdoptItem],
+) -> Result<BTreeMap<usize, String>, AdoptError> {
     let mut lines = BTreeMap::new();
     let mut named: Vec<Arc<VpcRecord>> = Vec::new();
     for (index, item) in items.iter().enumerate() {
@@ -138,7 +142,8 @@ fn networks(tx: &mut Tx<'_>, region: &str, items: &[AdoptItem]) -> Result<BTreeM
                     Some(subnet) => subnet,
                     None => subnet(tx, &*home(tx, region, &named, id)?, id)?,
                 };
-                let line = format!("{id} in {}, {} with the addresses {}", subnet.vpc_id, subnet.zone, subnet.cidr);
+                let line =
+                    format!("{id} in {}, {} with the addresses {}", subnet.vpc_id, subnet.zone, subnet.cidr);
                 lines.insert(index, line);
             }
             AdoptItem::SecurityGroup(id) => {
@@ -146,7 +151,10 @@ fn networks(tx: &mut Tx<'_>, region: &str, items: &[AdoptItem]) -> Result<BTreeM
                     Some(group) => group,
                     None => security_group(tx, &*home(tx, region, &named, id)?, id)?,
                 };
-                lines.insert(index, format!("{id} in {}, which lets everything out and nothing in", group.vpc_id));
+                lines.insert(
+                    index,
+                    format!("{id} in {}, which lets everything out and nothing in", group.vpc_id),
+                );
             }
             AdoptItem::Vpc(_) | AdoptItem::Image { .. } | AdoptItem::KeyPair(_) => {}
         }
@@ -165,7 +173,9 @@ fn home(
         [vpc] => Ok(Arc::clone(vpc)),
         [] => regions::default_vpc(tx, region)
             .ok_or_else(|| AdoptError::NoVpc { region: region.to_owned(), item: item.to_owned() }),
-        many => Err(AdoptError::ManyVpcs(many.iter().map(|vpc| vpc.id.as_str()).collect::<Vec<_>>().join(", "))),
+        many => {
+            Err(AdoptError::ManyVpcs(many.iter().map(|vpc| vpc.id.as_str()).collect::<Vec<_>>().join(", ")))
+        }
     }
 }
 
@@ -193,13 +203,19 @@ fn subnet(tx: &mut Tx<'_>, vpc: &VpcRecord, id: &str) -> Result<Arc<SubnetRecord
         .into_iter()
         .min_by_key(|zone| others.iter().filter(|subnet| subnet.zone == *zone).count())
         .ok_or_else(no_room)?;
-    let subnet =
-        SubnetRecord { map_public_ip_on_launch: true, ..subnets::new_subnet(vpc, id.to_owned(), cidr, &zone) };
+    let subnet = SubnetRecord {
+        map_public_ip_on_launch: true,
+        ..subnets::new_subnet(vpc, id.to_owned(), cidr, &zone)
+    };
     tx.put(subnet.clone())?;
     Ok(Arc::new(subnet))
 }
 
-fn security_group(tx: &mut Tx<'_>, vpc: &VpcRecord, id: &str) -> Result<Arc<SecurityGroupRecord>, AdoptError> {
+fn security_group(
+    tx: &mut Tx<'_>,
+    vpc: &VpcRecord,
+    id: &str,
+) -> Result<Arc<SecurityGroupRecord>, AdoptError> {
     let everything_out = Rule {
         id: ids::ec2("sgr"),
         egress: true,

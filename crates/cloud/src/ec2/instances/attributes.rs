@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use aws_wire::Error;
 use aws_wire::ec2::{
-    AttributeBooleanValue, AttributeValue, DescribeInstanceAttributeRequest, GroupIdentifier, InstanceAttribute,
-    InstanceBlockDeviceMappingSpecification, InstanceMetadataOptionsRequest, ModifyInstanceAttributeRequest,
-    ModifyInstanceMetadataOptionsRequest, ModifyInstanceMetadataOptionsResult,
+    AttributeBooleanValue, AttributeValue, DescribeInstanceAttributeRequest, GroupIdentifier,
+    InstanceAttribute, InstanceBlockDeviceMappingSpecification, InstanceMetadataOptionsRequest,
+    ModifyInstanceAttributeRequest, ModifyInstanceMetadataOptionsRequest,
+    ModifyInstanceMetadataOptionsResult,
 };
 
 use super::describe::{View, metadata_options};
@@ -73,14 +74,25 @@ enum Change {
 /// `ModifyInstanceAttribute`: one attribute at a time, as on EC2.
 pub fn modify_instance_attribute(ctx: &Ctx, input: ModifyInstanceAttributeRequest) -> Result<(), Error> {
     const SUPPORTED: &[&str] = &[
-        "Attribute", "BlockDeviceMappings", "DisableApiStop", "DisableApiTermination", "DryRun", "EbsOptimized", "Groups",
-        "InstanceId", "InstanceInitiatedShutdownBehavior", "InstanceType", "UserData", "Value",
+        "Attribute",
+        "BlockDeviceMappings",
+        "DisableApiStop",
+        "DisableApiTermination",
+        "DryRun",
+        "EbsOptimized",
+        "Groups",
+        "InstanceId",
+        "InstanceInitiatedShutdownBehavior",
+        "InstanceType",
+        "UserData",
+        "Value",
     ];
     only_supported(&input, "ModifyInstanceAttribute", SUPPORTED)?;
     let id = required(&input.instance_id, "instanceId")?;
     let asked = asked(&input)?;
     change(ctx, input.dry_run, |tx| {
-        let mut instance = Arc::unwrap_or_clone(tx.need::<InstanceRecord>(&ctx.region, id, errors::INSTANCE)?);
+        let mut instance =
+            Arc::unwrap_or_clone(tx.need::<InstanceRecord>(&ctx.region, id, errors::INSTANCE)?);
         if !instance.state.lives() {
             let message = format!("The instance '{id}' is not in the 'running' or 'stopped' state.");
             return Err(Error::client("IncorrectInstanceState", message));
@@ -118,9 +130,7 @@ fn asked(input: &ModifyInstanceAttributeRequest) -> Result<Change, Error> {
     match (changes.pop(), changes.is_empty()) {
         (Some(change), true) => Ok(change),
         (None, _) => Err(errors::bad_combination("No attributes specified.")),
-        (Some(_), false) => {
-            Err(errors::bad_combination("Fields for multiple attribute types specified"))
-        }
+        (Some(_), false) => Err(errors::bad_combination("Fields for multiple attribute types specified")),
     }
 }
 
@@ -161,7 +171,9 @@ fn apply(tx: &mut Tx<'_>, instance: &mut InstanceRecord, change: Change) -> Resu
         }
         Change::DisableApiTermination(value) => instance.disable_api_termination = value,
         Change::DisableApiStop(value) => instance.disable_api_stop = value,
-        Change::ShutdownBehavior(name) => instance.shutdown_behavior = launch::shutdown_behavior(Some(&name))?,
+        Change::ShutdownBehavior(name) => {
+            instance.shutdown_behavior = launch::shutdown_behavior(Some(&name))?
+        }
         Change::Groups(groups) => set_groups(tx, instance, groups)?,
         Change::DeleteOnTermination(mappings) => set_delete_on_termination(tx, instance, &mappings)?,
     }
@@ -180,7 +192,10 @@ fn set_groups(tx: &mut Tx<'_>, instance: &InstanceRecord, groups: Vec<String>) -
     for id in &groups {
         let group = tx.need::<SecurityGroupRecord>(&instance.region, id, errors::SECURITY_GROUP)?;
         if group.vpc_id != instance.vpc_id {
-            let message = format!("You have specified two resources that belong to different networks: {id} and {}", instance.id);
+            let message = format!(
+                "You have specified two resources that belong to different networks: {id} and {}",
+                instance.id
+            );
             return Err(Error::client("InvalidGroup.NotFound", message));
         }
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use aws_wire::Error;
 use aws_wire::ec2::{
-    DescribeInstancesRequest, DescribeInstancesResult, EbsInstanceBlockDevice, GroupIdentifier, IamInstanceProfile,
-    Instance, InstanceBlockDeviceMapping, InstanceMetadataOptionsResponse, InstanceNetworkInterface,
-    InstanceNetworkInterfaceAssociation, InstanceNetworkInterfaceAttachment, InstancePrivateIpAddress,
-    InstanceState as WireState, Monitoring, Placement, Reservation, StateReason,
+    DescribeInstancesRequest, DescribeInstancesResult, EbsInstanceBlockDevice, GroupIdentifier,
+    IamInstanceProfile, Instance, InstanceBlockDeviceMapping, InstanceMetadataOptionsResponse,
+    InstanceNetworkInterface, InstanceNetworkInterfaceAssociation, InstanceNetworkInterfaceAttachment,
+    InstancePrivateIpAddress, InstanceState as WireState, Monitoring, Placement, Reservation, StateReason,
 };
 
 use crate::api::filters::Field;
@@ -15,8 +15,8 @@ use crate::api::paging::Limits;
 use crate::context::Ctx;
 use crate::ec2::request::{by_ids, page, select, stop_dry_run, tag_set, truth};
 use crate::ec2::state::{
-    InstanceRecord, InstanceState, MetadataOptions, NetworkInterfaceRecord, SecurityGroupRecord, VolumeRecord,
-    VpcRecord,
+    InstanceRecord, InstanceState, MetadataOptions, NetworkInterfaceRecord, SecurityGroupRecord,
+    VolumeRecord, VpcRecord,
 };
 use crate::ec2::{errors, regions};
 use crate::store::Record;
@@ -65,9 +65,7 @@ pub(super) const FIELDS: &[Field<Row>] = &[
     ("requester-id", |row, is| row.instance.requester_id.as_deref().is_some_and(is)),
     ("client-token", |row, is| row.instance.client_token.as_deref().is_some_and(is)),
     ("launch-index", |row, is| is(&row.instance.launch_index.to_string())),
-    ("launch-time", |row, is| {
-        is(&row.instance.launch_time.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string())
-    }),
+    ("launch-time", |row, is| is(&row.instance.launch_time.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string())),
     ("iam-instance-profile.arn", |row, is| row.instance.profile.as_ref().is_some_and(|p| is(&p.arn))),
     ("iam-instance-profile.id", |row, is| row.instance.profile.as_ref().is_some_and(|p| is(&p.profile_id))),
     ("iam-instance-profile.name", |row, is| row.instance.profile.as_ref().is_some_and(|p| is(&p.name))),
@@ -79,7 +77,9 @@ pub(super) const FIELDS: &[Field<Row>] = &[
     ("network-interface.subnet-id", |row, is| is(&row.instance.subnet_id)),
     ("network-interface.vpc-id", |row, is| is(&row.instance.vpc_id)),
     ("network-interface.group-id", |row, is| row.has_group(is)),
-    ("network-interface.addresses.private-ip-address", |row, is| is(&row.instance.private_address.to_string())),
+    ("network-interface.addresses.private-ip-address", |row, is| {
+        is(&row.instance.private_address.to_string())
+    }),
     ("network-interface.private-dns-name", |row, is| is(&row.instance.private_dns_name())),
     ("network-interface.addresses.association.public-ip", |row, is| {
         row.public_address().is_some_and(|address| is(&address))
@@ -93,7 +93,9 @@ pub(super) const FIELDS: &[Field<Row>] = &[
         row.any_volume(|volume| volume.attachment.as_ref().is_some_and(|a| is(a.state.name())))
     }),
     ("block-device-mapping.delete-on-termination", |row, is| {
-        row.any_volume(|volume| volume.attachment.as_ref().is_some_and(|a| is(truth(a.delete_on_termination))))
+        row.any_volume(|volume| {
+            volume.attachment.as_ref().is_some_and(|a| is(truth(a.delete_on_termination)))
+        })
     }),
     ("monitoring-state", |row, is| is(monitoring(row.instance.monitoring))),
     ("metadata-options.http-tokens", |row, is| is(tokens(&row.instance.metadata))),
@@ -141,7 +143,8 @@ impl View {
             .flat_map(|interface| &interface.groups)
             .filter_map(|id| Some(find(&self.groups, id)?.name.clone()))
             .collect();
-        let volumes = instance.volumes.iter().filter_map(|id| find(&self.volumes, id).map(Arc::clone)).collect();
+        let volumes =
+            instance.volumes.iter().filter_map(|id| find(&self.volumes, id).map(Arc::clone)).collect();
         Row { instance, interface, volumes, group_names }
     }
 
@@ -317,7 +320,10 @@ pub(super) fn groups_of_reservation() -> Vec<GroupIdentifier> {
 }
 
 /// `DescribeInstances`
-pub fn describe_instances(ctx: &Ctx, input: DescribeInstancesRequest) -> Result<DescribeInstancesResult, Error> {
+pub fn describe_instances(
+    ctx: &Ctx,
+    input: DescribeInstancesRequest,
+) -> Result<DescribeInstancesResult, Error> {
     stop_dry_run(input.dry_run)?;
     if !input.instance_ids.is_empty() && input.max_results.is_some() {
         let message = "The parameter instancesSet cannot be used with the parameter maxResults";

@@ -52,7 +52,8 @@ pub fn merge(image: &Image, mappings: &[BlockDeviceMapping]) -> Result<Vec<Devic
 }
 
 fn apply(devices: &mut Vec<Device>, image: &Image, mapping: &BlockDeviceMapping) -> Result<(), Error> {
-    let name = mapping.device_name.as_deref().ok_or_else(|| errors::missing("blockDeviceMapping.deviceName"))?;
+    let name =
+        mapping.device_name.as_deref().ok_or_else(|| errors::missing("blockDeviceMapping.deviceName"))?;
     let invalid = |what: String| Error::client("InvalidBlockDeviceMapping", what);
     if mapping.virtual_name.is_some() {
         return Err(errors::unsupported("BlockDeviceMapping with VirtualName (an instance store)"));
@@ -68,10 +69,14 @@ fn apply(devices: &mut Vec<Device>, image: &Image, mapping: &BlockDeviceMapping)
     let Some(ebs) = &mapping.ebs else {
         return Err(invalid(format!("The device {name} is neither an EBS volume nor suppressed")));
     };
-    const SUPPORTED: &[&str] = &["DeleteOnTermination", "Iops", "SnapshotId", "Throughput", "VolumeSize", "VolumeType"];
+    const SUPPORTED: &[&str] =
+        &["DeleteOnTermination", "Iops", "SnapshotId", "Throughput", "VolumeSize", "VolumeType"];
     only_supported(ebs, "BlockDeviceMapping.Ebs", SUPPORTED)?;
     if let Some(id) = &ebs.snapshot_id {
-        return Err(Error::client("InvalidSnapshot.NotFound", format!("The snapshot '{id}' does not exist.")));
+        return Err(Error::client(
+            "InvalidSnapshot.NotFound",
+            format!("The snapshot '{id}' does not exist."),
+        ));
     }
     match devices.iter_mut().find(|device| device.name == name) {
         Some(device) => change(device, ebs),
@@ -79,7 +84,10 @@ fn apply(devices: &mut Vec<Device>, image: &Image, mapping: &BlockDeviceMapping)
             devices.push(Device {
                 name: name.to_owned(),
                 size_gib: volumes::size(ebs.volume_size.ok_or_else(|| {
-                    Error::client("MissingParameter", "The request must contain the parameter size or snapshotId")
+                    Error::client(
+                        "MissingParameter",
+                        "The request must contain the parameter size or snapshotId",
+                    )
                 })?)?,
                 performance: performance(ebs, "gp2")?,
                 delete_on_termination: ebs.delete_on_termination.unwrap_or(true),
@@ -173,7 +181,10 @@ mod tests {
                 "UnsupportedOperation",
             ),
             (
-                mapping("/dev/sdf", EbsBlockDevice { snapshot_id: Some("snap-1".into()), ..Default::default() }),
+                mapping(
+                    "/dev/sdf",
+                    EbsBlockDevice { snapshot_id: Some("snap-1".into()), ..Default::default() },
+                ),
                 "InvalidSnapshot.NotFound",
             ),
             (

@@ -4,7 +4,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use aws_wire::Error;
-use aws_wire::ec2::{InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification, RunInstancesRequest};
+use aws_wire::ec2::{
+    InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification, RunInstancesRequest,
+};
 use machine::images::{Image, ImageState};
 
 use super::devices::{self, Device};
@@ -24,10 +26,30 @@ use crate::ec2::{errors, images, regions};
 pub const MAX_USER_DATA: usize = 16 * 1024;
 
 const SUPPORTED: &[&str] = &[
-    "BlockDeviceMappings", "ClientToken", "DisableApiStop", "DisableApiTermination", "DryRun", "EbsOptimized",
-    "IamInstanceProfile", "ImageId", "InstanceInitiatedShutdownBehavior", "InstanceType", "KeyName", "LaunchTemplate",
-    "MaxCount", "MetadataOptions", "MinCount", "Monitoring", "NetworkInterfaces", "Placement", "PrivateIpAddress",
-    "SecurityGroupIds", "SecurityGroups", "SubnetId", "TagSpecifications", "UserData",
+    "BlockDeviceMappings",
+    "ClientToken",
+    "DisableApiStop",
+    "DisableApiTermination",
+    "DryRun",
+    "EbsOptimized",
+    "IamInstanceProfile",
+    "ImageId",
+    "InstanceInitiatedShutdownBehavior",
+    "InstanceType",
+    "KeyName",
+    "LaunchTemplate",
+    "MaxCount",
+    "MetadataOptions",
+    "MinCount",
+    "Monitoring",
+    "NetworkInterfaces",
+    "Placement",
+    "PrivateIpAddress",
+    "SecurityGroupIds",
+    "SecurityGroups",
+    "SubnetId",
+    "TagSpecifications",
+    "UserData",
 ];
 
 /// A launch: everything that its instances have in common.
@@ -167,7 +189,8 @@ fn instance_type(name: &str, image: &Image) -> Result<&'static InstanceType, Err
 /// EC2's own.
 pub fn user_data(text: Option<&str>) -> Result<Option<String>, Error> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let bytes = values::base64(text).ok_or_else(|| errors::invalid_value("Invalid BASE64 encoding of user data."))?;
+    let bytes =
+        values::base64(text).ok_or_else(|| errors::invalid_value("Invalid BASE64 encoding of user data."))?;
     if bytes.len() > MAX_USER_DATA {
         return Err(errors::invalid_value(format!("User data is limited to {MAX_USER_DATA} bytes")));
     }
@@ -207,7 +230,9 @@ pub fn metadata(
     if let Some(enabled) = either(&asked.http_endpoint, "HttpEndpoint", "disabled", "enabled")? {
         options.enabled = enabled;
     }
-    if let Some(enabled) = either(&asked.instance_metadata_tags, "InstanceMetadataTags", "disabled", "enabled")? {
+    if let Some(enabled) =
+        either(&asked.instance_metadata_tags, "InstanceMetadataTags", "disabled", "enabled")?
+    {
         options.tags_enabled = enabled;
     }
     if either(&asked.http_protocol_ipv6, "HttpProtocolIpv6", "disabled", "enabled")? == Some(true) {
@@ -245,10 +270,13 @@ fn network(ctx: &Ctx, read: &impl Read, input: &RunInstancesRequest) -> Result<N
         let message = format!("The availability zone of the subnet '{}' is '{}'", subnet.id, subnet.zone);
         return Err(errors::invalid_value(message));
     }
-    let groups = if input.network_interfaces.is_empty() { &input.security_group_ids } else { &interface.groups };
+    let groups =
+        if input.network_interfaces.is_empty() { &input.security_group_ids } else { &interface.groups };
     let private_address = match &interface.private_ip_address {
         None => None,
-        Some(text) => Some(text.parse().map_err(|_| errors::invalid_parameter(text, "privateIpAddress", ""))?),
+        Some(text) => {
+            Some(text.parse().map_err(|_| errors::invalid_parameter(text, "privateIpAddress", ""))?)
+        }
     };
     Ok(Network {
         groups: self::groups(ctx, read, input, &subnet, groups)?,
@@ -280,8 +308,14 @@ fn check_interface(
     interface: &InstanceNetworkInterfaceSpecification,
 ) -> Result<(), Error> {
     const SUPPORTED: &[&str] = &[
-        "AssociatePublicIpAddress", "DeleteOnTermination", "Description", "DeviceIndex", "Groups", "InterfaceType",
-        "PrivateIpAddress", "SubnetId",
+        "AssociatePublicIpAddress",
+        "DeleteOnTermination",
+        "Description",
+        "DeviceIndex",
+        "Groups",
+        "InterfaceType",
+        "PrivateIpAddress",
+        "SubnetId",
     ];
     only_supported(interface, "NetworkInterface", SUPPORTED)?;
     if interface.interface_type.as_deref().is_some_and(|kind| kind != "interface") {
@@ -291,7 +325,9 @@ fn check_interface(
         return Err(errors::invalid_value("The first network interface must have the device index 0"));
     }
     let conflict = |what: &str| {
-        let message = format!("Network interfaces and an instance-level {what} may not be specified on the same request");
+        let message = format!(
+            "Network interfaces and an instance-level {what} may not be specified on the same request"
+        );
         Err(errors::bad_combination(message))
     };
     if input.subnet_id.is_some() {
@@ -308,7 +344,8 @@ fn check_interface(
 
 fn default_subnet(ctx: &Ctx, read: &impl Read, zone: Option<&str>) -> Result<Arc<SubnetRecord>, Error> {
     let vpc = regions::default_vpc(read, &ctx.region).ok_or_else(|| {
-        let message = "No default VPC for this user. GroupName is only supported for EC2-Classic and default VPC.";
+        let message =
+            "No default VPC for this user. GroupName is only supported for EC2-Classic and default VPC.";
         Error::client("VPCIdNotSpecified", message)
     })?;
     let mut subnets: Vec<_> = read
@@ -343,7 +380,9 @@ fn groups(
         found.push(group.id.clone());
     }
     if !input.security_groups.is_empty() && input.subnet_id.is_some() {
-        return Err(errors::bad_combination("The parameter groupName cannot be used with the parameter subnet"));
+        return Err(errors::bad_combination(
+            "The parameter groupName cannot be used with the parameter subnet",
+        ));
     }
     for name in &input.security_groups {
         let group = security_groups::find_by_name(read, &ctx.region, &subnet.vpc_id, name);
@@ -351,7 +390,9 @@ fn groups(
     }
     if found.is_empty() {
         let group = security_groups::find_by_name(read, &ctx.region, &subnet.vpc_id, "default");
-        found.push(group.ok_or_else(|| security_groups::name_not_found("default", &subnet.vpc_id))?.id.clone());
+        found.push(
+            group.ok_or_else(|| security_groups::name_not_found("default", &subnet.vpc_id))?.id.clone(),
+        );
     }
     found.dedup();
     Ok(found)

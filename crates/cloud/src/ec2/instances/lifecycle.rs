@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use aws_wire::Error;
 use aws_wire::ec2::{
-    InstanceStateChange, RebootInstancesRequest, StartInstancesRequest, StartInstancesResult, StopInstancesRequest,
-    StopInstancesResult, TerminateInstancesRequest, TerminateInstancesResult,
+    InstanceStateChange, RebootInstancesRequest, StartInstancesRequest, StartInstancesResult,
+    StopInstancesRequest, StopInstancesResult, TerminateInstancesRequest, TerminateInstancesResult,
 };
 use jiff::Timestamp;
 
 use super::describe::state;
 use super::run::free_public_address;
 use crate::context::Ctx;
+use crate::ec2::errors;
 use crate::ec2::request::{by_ids, change};
 use crate::ec2::state::{InstanceRecord, InstanceState, NetworkInterfaceRecord, StateReason};
-use crate::ec2::errors;
 use crate::store::Tx;
 
 /// `StartInstances`
@@ -28,9 +28,13 @@ pub fn start_instances(ctx: &Ctx, input: StartInstancesRequest) -> Result<StartI
             InstanceState::Stopped => {
                 if instance.wants_public_address {
                     let address = free_public_address(tx, ctx)?;
-                    tx.update::<NetworkInterfaceRecord>(&ctx.region, &instance.network_interface_id, |interface| {
-                        interface.public_address = Some(address);
-                    })?;
+                    tx.update::<NetworkInterfaceRecord>(
+                        &ctx.region,
+                        &instance.network_interface_id,
+                        |interface| {
+                            interface.public_address = Some(address);
+                        },
+                    )?;
                 }
                 instance.state = InstanceState::Pending;
                 instance.state_reason = None;
@@ -145,7 +149,8 @@ fn each(
 
 fn user_initiated(instance: &mut InstanceRecord) {
     instance.state_reason = Some(StateReason::new("Client.UserInitiatedShutdown", "User initiated shutdown"));
-    instance.transition_reason = format!("User initiated ({})", Timestamp::now().strftime("%Y-%m-%d %H:%M:%S GMT"));
+    instance.transition_reason =
+        format!("User initiated ({})", Timestamp::now().strftime("%Y-%m-%d %H:%M:%S GMT"));
 }
 
 fn wrong_state(instance: &InstanceRecord, what: &str) -> Error {

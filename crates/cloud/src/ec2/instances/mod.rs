@@ -14,7 +14,8 @@ pub use attributes::*;
 pub use describe::*;
 pub use lifecycle::*;
 pub use profiles::{
-    associate_iam_instance_profile, describe_iam_instance_profile_associations, disassociate_iam_instance_profile,
+    associate_iam_instance_profile, describe_iam_instance_profile_associations,
+    disassociate_iam_instance_profile,
 };
 pub use run::run_instances;
 pub use status::*;

@@ -2,10 +2,10 @@
 
 use aws_wire::Error;
 use aws_wire::ec2::{
-    AssociateIamInstanceProfileRequest, AssociateIamInstanceProfileResult, DescribeIamInstanceProfileAssociationsRequest,
-    DescribeIamInstanceProfileAssociationsResult, DisassociateIamInstanceProfileRequest,
-    DisassociateIamInstanceProfileResult, IamInstanceProfile, IamInstanceProfileAssociation,
-    IamInstanceProfileSpecification,
+    AssociateIamInstanceProfileRequest, AssociateIamInstanceProfileResult,
+    DescribeIamInstanceProfileAssociationsRequest, DescribeIamInstanceProfileAssociationsResult,
+    DisassociateIamInstanceProfileRequest, DisassociateIamInstanceProfileResult, IamInstanceProfile,
+    IamInstanceProfileAssociation, IamInstanceProfileSpecification,
 };
 use jiff::Timestamp;
 
@@ -78,7 +78,9 @@ pub fn associate_iam_instance_profile(
             let message = format!("There is an existing association for instance {id}");
             return Err(Error::client("IncorrectState", message));
         }
-        tx.update::<InstanceRecord>(&ctx.region, id, |instance| instance.profile = Some(association.clone()))?;
+        tx.update::<InstanceRecord>(&ctx.region, id, |instance| {
+            instance.profile = Some(association.clone())
+        })?;
         Ok(())
     })?;
     let association = to_wire(id, &association, "associating");

@@ -29,7 +29,11 @@ pub fn run_instances(ctx: &Ctx, input: RunInstancesRequest) -> Result<Reservatio
         if let Some(token) = &input.client_token {
             let earlier = by_token(tx, ctx, token);
             if let Some(first) = earlier.first() {
-                return if first.request_digest == digest { Ok(earlier) } else { Err(errors::token_mismatch()) };
+                return if first.request_digest == digest {
+                    Ok(earlier)
+                } else {
+                    Err(errors::token_mismatch())
+                };
             }
         }
         let filled = filled(tx, ctx, &input)?;
@@ -40,7 +44,9 @@ pub fn run_instances(ctx: &Ctx, input: RunInstancesRequest) -> Result<Reservatio
             match launch_one(tx, ctx, &filled, &launch, &reservation_id, index, &digest) {
                 Ok(instance) => instances.push(Arc::new(instance)),
                 // Fewer than asked for will do, if they are enough.
-                Err(error) if error.code == "InsufficientFreeAddressesInSubnet" && index >= launch.min => break,
+                Err(error) if error.code == "InsufficientFreeAddressesInSubnet" && index >= launch.min => {
+                    break;
+                }
                 Err(error) => return Err(error),
             }
         }

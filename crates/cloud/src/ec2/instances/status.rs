@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use aws_wire::Error;
 use aws_wire::ec2::{
-    DescribeInstanceStatusRequest, DescribeInstanceStatusResult, GetConsoleOutputRequest, GetConsoleOutputResult,
-    InstanceStatus, InstanceStatusDetails, InstanceStatusSummary,
+    DescribeInstanceStatusRequest, DescribeInstanceStatusResult, GetConsoleOutputRequest,
+    GetConsoleOutputResult, InstanceStatus, InstanceStatusDetails, InstanceStatusSummary,
 };
 use jiff::Timestamp;
 use machine::{ByteRange, CONSOLE_BYTES, DriverError, MachineStatus};
@@ -36,7 +36,9 @@ enum Health {
 impl Health {
     fn of(state: InstanceState, machine: MachineStatus) -> Self {
         match (state, machine) {
-            (InstanceState::Pending, _) | (InstanceState::Running, MachineStatus::Booting) => Self::Initializing,
+            (InstanceState::Pending, _) | (InstanceState::Running, MachineStatus::Booting) => {
+                Self::Initializing
+            }
             (InstanceState::Running, MachineStatus::Running { .. }) => Self::Ok,
             (InstanceState::Running, MachineStatus::Absent | MachineStatus::Exited) => Self::Impaired,
             (
@@ -103,7 +105,8 @@ pub fn describe_instance_status(
 ) -> Result<DescribeInstanceStatusResult, Error> {
     stop_dry_run(input.dry_run)?;
     let selection = select(FIELDS, Some(|row: &Row| &row.instance.tags), &input.filters)?;
-    let records = by_ids(ctx.cloud.store.list::<InstanceRecord>(&ctx.region), &input.instance_ids, errors::INSTANCE)?;
+    let records =
+        by_ids(ctx.cloud.store.list::<InstanceRecord>(&ctx.region), &input.instance_ids, errors::INSTANCE)?;
     let all = input.include_all_instances == Some(true);
     let rows = records
         .into_iter()
@@ -129,7 +132,10 @@ pub fn describe_instance_status(
 }
 
 /// `GetConsoleOutput`: the last 64 KiB, also of an instance that has been terminated within the hour.
-pub fn get_console_output(ctx: &Ctx, input: GetConsoleOutputRequest) -> Result<GetConsoleOutputResult, Error> {
+pub fn get_console_output(
+    ctx: &Ctx,
+    input: GetConsoleOutputRequest,
+) -> Result<GetConsoleOutputResult, Error> {
     let id = required(&input.instance_id, "instanceId")?;
     ctx.cloud.store.need::<InstanceRecord>(&ctx.region, id, errors::INSTANCE)?;
     stop_dry_run(input.dry_run)?;

@@ -188,9 +188,15 @@ mod tests {
         // From `ssh-keygen -t ed25519` and `ssh-keygen -lf`; the RSA one from
         // `ssh-keygen -ef KEY -m PKCS8 | openssl pkey -pubin -outform DER | md5sum`.
         let ed25519 = include_str!("../../../tests/keys/ed25519.pub");
-        assert_eq!(import(ed25519).unwrap().fingerprint, include_str!("../../../tests/keys/ed25519.fingerprint").trim());
+        assert_eq!(
+            import(ed25519).unwrap().fingerprint,
+            include_str!("../../../tests/keys/ed25519.fingerprint").trim()
+        );
         let rsa = include_str!("../../../tests/keys/rsa.pub");
-        assert_eq!(import(rsa).unwrap().fingerprint, include_str!("../../../tests/keys/rsa.fingerprint").trim());
+        assert_eq!(
+            import(rsa).unwrap().fingerprint,
+            include_str!("../../../tests/keys/rsa.fingerprint").trim()
+        );
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use aws_wire::Error;
 use aws_wire::ec2::{
-    CreateKeyPairRequest, DeleteKeyPairRequest, DeleteKeyPairResult, DescribeKeyPairsRequest, DescribeKeyPairsResult,
-    ImportKeyPairRequest, ImportKeyPairResult, KeyPair, KeyPairInfo,
+    CreateKeyPairRequest, DeleteKeyPairRequest, DeleteKeyPairResult, DescribeKeyPairsRequest,
+    DescribeKeyPairsResult, ImportKeyPairRequest, ImportKeyPairResult, KeyPair, KeyPairInfo,
 };
 use jiff::Timestamp;
 
@@ -134,7 +134,10 @@ const FIELDS: &[Field<Arc<KeyPairRecord>>] = &[
 ];
 
 /// `DescribeKeyPairs`
-pub fn describe_key_pairs(ctx: &Ctx, input: DescribeKeyPairsRequest) -> Result<DescribeKeyPairsResult, Error> {
+pub fn describe_key_pairs(
+    ctx: &Ctx,
+    input: DescribeKeyPairsRequest,
+) -> Result<DescribeKeyPairsResult, Error> {
     stop_dry_run(input.dry_run)?;
     let selection = select(FIELDS, Some(|key: &Arc<KeyPairRecord>| &key.tags), &input.filters)?;
     let mut keys = ctx.cloud.store.list::<KeyPairRecord>(&ctx.region);
@@ -142,7 +145,10 @@ pub fn describe_key_pairs(ctx: &Ctx, input: DescribeKeyPairsRequest) -> Result<D
         return Err(errors::KEY_PAIR.not_found(name));
     }
     if let Some(id) = input.key_pair_ids.iter().find(|id| keys.iter().all(|key| key.key_pair_id != **id)) {
-        return Err(Error::client("InvalidKeyPair.NotFound", format!("The key pair ID '{id}' does not exist")));
+        return Err(Error::client(
+            "InvalidKeyPair.NotFound",
+            format!("The key pair ID '{id}' does not exist"),
+        ));
     }
     keys.retain(|key| {
         (input.key_names.is_empty() || input.key_names.contains(&key.id))

@@ -1,7 +1,9 @@
 //! The parameters that a launch template holds, and how a launch takes them over. Pure.
 
 use aws_wire::Error;
-use aws_wire::ec2::{RequestLaunchTemplateData, ResponseLaunchTemplateData, RunInstancesRequest, TagSpecification};
+use aws_wire::ec2::{
+    RequestLaunchTemplateData, ResponseLaunchTemplateData, RunInstancesRequest, TagSpecification,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -68,7 +70,10 @@ pub fn over(
 ///
 /// # Errors
 /// None that a request could cause.
-pub fn fill(launch: &RunInstancesRequest, data: &RequestLaunchTemplateData) -> Result<RunInstancesRequest, Error> {
+pub fn fill(
+    launch: &RunInstancesRequest,
+    data: &RequestLaunchTemplateData,
+) -> Result<RunInstancesRequest, Error> {
     let template: RunInstancesRequest = convert(data)?;
     let mut filled: RunInstancesRequest = lay_over(&template, launch)?;
     filled.tag_specifications = unite_tags(&template.tag_specifications, &launch.tag_specifications);

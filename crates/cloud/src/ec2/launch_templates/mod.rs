@@ -10,9 +10,10 @@ use aws_wire::ec2::{
     CreateLaunchTemplateVersionResult, DeleteLaunchTemplateRequest, DeleteLaunchTemplateResult,
     DeleteLaunchTemplateVersionsRequest, DeleteLaunchTemplateVersionsResponseErrorItem,
     DeleteLaunchTemplateVersionsResponseSuccessItem, DeleteLaunchTemplateVersionsResult,
-    DescribeLaunchTemplateVersionsRequest, DescribeLaunchTemplateVersionsResult, DescribeLaunchTemplatesRequest,
-    DescribeLaunchTemplatesResult, LaunchTemplate, LaunchTemplateSpecification, LaunchTemplateVersion,
-    ModifyLaunchTemplateRequest, ModifyLaunchTemplateResult, ResponseError,
+    DescribeLaunchTemplateVersionsRequest, DescribeLaunchTemplateVersionsResult,
+    DescribeLaunchTemplatesRequest, DescribeLaunchTemplatesResult, LaunchTemplate,
+    LaunchTemplateSpecification, LaunchTemplateVersion, ModifyLaunchTemplateRequest,
+    ModifyLaunchTemplateResult, ResponseError,
 };
 use jiff::Timestamp;
 
@@ -35,8 +36,10 @@ fn id_not_found(id: &str) -> Error {
 }
 
 fn version_not_found(template: &LaunchTemplateRecord, version: &str) -> Error {
-    let message =
-        format!("Could not find the specified version {version} for the launch template with ID {}.", template.id);
+    let message = format!(
+        "Could not find the specified version {version} for the launch template with ID {}.",
+        template.id
+    );
     Error::client("InvalidLaunchTemplateId.VersionNotFound", message)
 }
 
@@ -95,7 +98,8 @@ pub fn create_launch_template(
     data::check(&data)?;
     let tags = tags_for(ctx, &input.tag_specifications, "launch-template", &["launch-template"])?;
     let template = change(ctx, input.dry_run, |tx| {
-        let existing = tx.list::<LaunchTemplateRecord>(&ctx.region).into_iter().find(|other| other.name == name);
+        let existing =
+            tx.list::<LaunchTemplateRecord>(&ctx.region).into_iter().find(|other| other.name == name);
         if let Some(existing) = existing {
             let again = input.client_token.is_some() && existing.client_token == input.client_token;
             if again && existing.versions.first().is_some_and(|version| version.data == data) {
@@ -222,7 +226,8 @@ pub fn delete_launch_template_versions(
                     } else {
                         ("launchTemplateVersionDoesNotExist", "The version does not exist.")
                     };
-                    let error = ResponseError { code: Some(code.to_owned()), message: Some(message.to_owned()) };
+                    let error =
+                        ResponseError { code: Some(code.to_owned()), message: Some(message.to_owned()) };
                     let item = DeleteLaunchTemplateVersionsResponseErrorItem {
                         launch_template_id: Some(template.id.clone()),
                         launch_template_name: Some(template.name.clone()),
@@ -249,20 +254,25 @@ pub fn describe_launch_templates(
     input: DescribeLaunchTemplatesRequest,
 ) -> Result<DescribeLaunchTemplatesResult, Error> {
     stop_dry_run(input.dry_run)?;
-    let selection = select(FIELDS, Some(|template: &Arc<LaunchTemplateRecord>| &template.tags), &input.filters)?;
+    let selection =
+        select(FIELDS, Some(|template: &Arc<LaunchTemplateRecord>| &template.tags), &input.filters)?;
     let mut templates = ctx.cloud.store.list::<LaunchTemplateRecord>(&ctx.region);
     if let Some(id) = input.launch_template_ids.iter().find(|id| templates.iter().all(|t| t.id != **id)) {
         return Err(id_not_found(id));
     }
-    if let Some(name) = input.launch_template_names.iter().find(|name| templates.iter().all(|t| t.name != **name)) {
+    if let Some(name) =
+        input.launch_template_names.iter().find(|name| templates.iter().all(|t| t.name != **name))
+    {
         return Err(name_not_found(name));
     }
     templates.retain(|template| {
         (input.launch_template_ids.is_empty() || input.launch_template_ids.contains(&template.id))
-            && (input.launch_template_names.is_empty() || input.launch_template_names.contains(&template.name))
+            && (input.launch_template_names.is_empty()
+                || input.launch_template_names.contains(&template.name))
             && selection.accepts(template)
     });
-    let page = page(templates, input.max_results, input.next_token.as_deref(), PAGE, |template| &template.id)?;
+    let page =
+        page(templates, input.max_results, input.next_token.as_deref(), PAGE, |template| &template.id)?;
     Ok(DescribeLaunchTemplatesResult {
         launch_templates: page.items.iter().map(|template| to_wire(template)).collect(),
         next_token: page.next,

@@ -16,20 +16,14 @@ pub(super) async fn prepare(shop: &Workshop, instance: &InstanceRecord) -> Resul
         .images
         .get(&instance.image_id)?
         .ok_or_else(|| StepError::NoImage(instance.image_id.clone()))?;
-    let mut volumes = Vec::new();
-    for id in &instance.volumes {
-        let volume = shop
-            .cloud
-            .store
-            .get::<VolumeRecord>(&instance.region, id)
-            .ok_or_else(|| StepError::NoRecord(id.clone()))?;
-        volumes.push(attachment(shop, &volume).await?);
-    }
+    let vpcs = &shop.cloud.vpcs;
+    let network = async {
+        let store = &shop.cloud.store;
+        Ok(vpcs.ensure_attached(store, &instance.vpc_id, &instance.network_interface_id).await?)
+    };
+    let (mut volumes, netns) = tokio::try_join!(attachments(shop, instance), network)?;
     let root = volumes.iter().position(|volume| volume.device == instance.root_device);
     let root = volumes.remove(root.ok_or_else(|| StepError::NoRecord(instance.root_device.clone()))?);
-    let vpcs = &shop.cloud.vpcs;
-    let netns =
-        vpcs.ensure_attached(&shop.cloud.store, &instance.vpc_id, &instance.network_interface_id).await?;
     Ok(InstanceSpec {
         id: instance.id.clone(),
         hostname: instance.private_dns_name(),
@@ -43,6 +37,16 @@ pub(super) async fn prepare(shop: &Workshop, instance: &InstanceRecord) -> Resul
         // more for a while there too, and a boot is such a while.
         cpus: None,
     })
+}
+
+/// The instance's volumes as the driver wants them.
+async fn attachments(shop: &Workshop, instance: &InstanceRecord) -> Result<Vec<VolumeAttachment>, StepError> {
+    let mut volumes = Vec::new();
+    for id in &instance.volumes {
+        let volume = shop.cloud.store.get::<VolumeRecord>(&instance.region, id);
+        volumes.push(attachment(shop, &*volume.ok_or_else(|| StepError::NoRecord(id.clone()))?).await?);
+    }
+    Ok(volumes)
 }
 
 /// The volume as the driver wants it, its file made if it is not there yet.
@@ -102,7 +106,10 @@ fn files(instance: &InstanceRecord, ca_pem: &str) -> Vec<InjectedFile> {
         file("/etc/resolv.conf", format!("search {domain}\nnameserver 169.254.169.253\n"), false),
         file(
             "/etc/hosts",
-            format!("127.0.0.1 localhost localhost.localdomain\n{} {name} {host}\n", instance.private_address),
+            format!(
+                "127.0.0.1 localhost localhost.localdomain\n{} {name} {host}\n",
+                instance.private_address
+            ),
             false,
         ),
         file("/usr/local/share/ca-certificates/drydock.crt", ca_pem.to_owned(), false),

@@ -247,7 +247,6 @@ async fn terminate(shop: &Workshop, instance: &InstanceRecord) -> Result<(), Ste
             kept.push(id.clone());
         }
     }
-    shop.cloud.vpcs.detach(&instance.vpc_id, &instance.network_interface_id).await?;
     move_on(shop, instance, |tx, record| {
         for id in &kept {
             volumes::release(tx, &record.region, id)?;
@@ -260,7 +259,13 @@ async fn terminate(shop: &Workshop, instance: &InstanceRecord) -> Result<(), Ste
         record.state = InstanceState::Terminated;
         record.terminated_at = Some(Timestamp::now());
         Ok(())
-    })
+    })?;
+    // After the record, or the VPC's reconciler would make the interface again. Should this fail, that
+    // reconciler takes away what has no record.
+    if let Err(error) = shop.cloud.vpcs.detach(&instance.vpc_id, &instance.network_interface_id).await {
+        tracing::warn!(instance = instance.id, %error, "cannot take its network interface away yet");
+    }
+    Ok(())
 }
 
 fn give_up_interface(tx: &mut Tx<'_>, record: &InstanceRecord) -> Result<(), StepError> {

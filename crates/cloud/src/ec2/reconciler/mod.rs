@@ -117,7 +117,9 @@ pub fn note_power_off(cloud: &Cloud) -> Result<(), StoreError> {
     for instance in cloud.store.all::<InstanceRecord>() {
         if instance.state == InstanceState::Running {
             cloud.store.write::<_, StoreError>(|tx| {
-                tx.update::<InstanceRecord>(&instance.region, &instance.id, |instance| instance.resumes = true)?;
+                tx.update::<InstanceRecord>(&instance.region, &instance.id, |instance| {
+                    instance.resumes = true
+                })?;
                 Ok(())
             })?;
         }

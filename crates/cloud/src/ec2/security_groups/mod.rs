@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use aws_wire::Error;
 use aws_wire::ec2::{
-    CreateSecurityGroupRequest, CreateSecurityGroupResult, DeleteSecurityGroupRequest, DeleteSecurityGroupResult,
-    DescribeSecurityGroupsRequest, DescribeSecurityGroupsResult, SecurityGroup,
+    CreateSecurityGroupRequest, CreateSecurityGroupResult, DeleteSecurityGroupRequest,
+    DeleteSecurityGroupResult, DescribeSecurityGroupsRequest, DescribeSecurityGroupsResult, SecurityGroup,
 };
 use ipnet::Ipv4Net;
 
@@ -33,7 +33,8 @@ pub fn create_security_group(
     check_text(name, "groupName")?;
     check_text(description, "groupDescription")?;
     if name.starts_with("sg-") {
-        let message = format!("Invalid value '{name}' for groupName. Group names may not be in the format sg-*.");
+        let message =
+            format!("Invalid value '{name}' for groupName. Group names may not be in the format sg-*.");
         return Err(errors::invalid_value(message));
     }
     if name == "default" {
@@ -97,7 +98,12 @@ fn arn(ctx: &Ctx, id: &str) -> String {
 }
 
 /// The group of a VPC that has this name.
-pub fn find_by_name(read: &impl Read, region: &str, vpc_id: &str, name: &str) -> Option<Arc<SecurityGroupRecord>> {
+pub fn find_by_name(
+    read: &impl Read,
+    region: &str,
+    vpc_id: &str,
+    name: &str,
+) -> Option<Arc<SecurityGroupRecord>> {
     read.list::<SecurityGroupRecord>(region)
         .into_iter()
         .find(|group| group.vpc_id == vpc_id && group.name == name)
@@ -134,8 +140,10 @@ pub fn delete_security_group(
     let id = change(ctx, input.dry_run, |tx| {
         let group = need(tx, &ctx.region, input.group_id.as_deref(), input.group_name.as_deref())?;
         if group.name == "default" {
-            let message =
-                format!("the specified group: \"{}\" name: \"default\" cannot be deleted by a user", group.id);
+            let message = format!(
+                "the specified group: \"{}\" name: \"default\" cannot be deleted by a user",
+                group.id
+            );
             return Err(Error::client("CannotDelete", message));
         }
         let interfaces = tx.list::<NetworkInterfaceRecord>(&ctx.region);

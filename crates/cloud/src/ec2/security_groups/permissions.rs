@@ -23,9 +23,7 @@ pub fn parse(permissions: &[IpPermission], egress: bool, resolve: Resolve<'_>) -
             let id = ids::ec2("sgr");
             let rule = Rule { id, egress, protocol, peer, description, tags: Tags::new() };
             if rules.iter().any(|other| other.same_traffic(&rule)) {
-                return Err(errors::invalid_value(
-                    "The same permission must not appear multiple times",
-                ));
+                return Err(errors::invalid_value("The same permission must not appear multiple times"));
             }
             rules.push(rule);
         }
@@ -36,10 +34,7 @@ pub fn parse(permissions: &[IpPermission], egress: bool, resolve: Resolve<'_>) -
     Ok(rules)
 }
 
-fn peers(
-    permission: &IpPermission,
-    resolve: Resolve<'_>,
-) -> Result<Vec<(Peer, Option<String>)>, Error> {
+fn peers(permission: &IpPermission, resolve: Resolve<'_>) -> Result<Vec<(Peer, Option<String>)>, Error> {
     if !permission.ipv6_ranges.is_empty() {
         return Err(errors::unsupported("A security group rule with Ipv6Ranges"));
     }
@@ -49,9 +44,8 @@ fn peers(
     let mut peers = Vec::new();
     for range in &permission.ip_ranges {
         let text = range.cidr_ip.as_deref().ok_or_else(|| errors::missing("cidrIp"))?;
-        let cidr = vpcs::parse_cidr(text, "cidrIp").map_err(|_| {
-            errors::invalid_value(format!("CIDR block {text} is malformed"))
-        })?;
+        let cidr = vpcs::parse_cidr(text, "cidrIp")
+            .map_err(|_| errors::invalid_value(format!("CIDR block {text} is malformed")))?;
         peers.push((Peer::Cidr(cidr), described(range.description.as_deref())?));
     }
     for pair in &permission.user_id_group_pairs {
@@ -86,9 +80,9 @@ fn protocol(permission: &IpPermission) -> Result<Protocol, Error> {
         "udp" => 17,
         "icmp" => 1,
         "icmpv6" | "58" => return Err(errors::unsupported("A security group rule for icmpv6")),
-        other => other
-            .parse::<u8>()
-            .map_err(|_| errors::invalid_value(format!("Invalid value '{name}' for IP protocol. Unknown protocol.")))?,
+        other => other.parse::<u8>().map_err(|_| {
+            errors::invalid_value(format!("Invalid value '{name}' for IP protocol. Unknown protocol."))
+        })?,
     };
     match number {
         6 => port_range(bounds).map(|(from, to)| Protocol::Tcp { from, to }),
@@ -106,9 +100,7 @@ fn port_range(bounds: (Option<i32>, Option<i32>)) -> Result<(u16, u16), Error> {
         return Err(invalid("Must specify both from and to ports with TCP/UDP."));
     };
     let port = |port: i32| {
-        u16::try_from(port).map_err(|_| {
-            errors::invalid_value(format!("TCP/UDP port ({port}) out of range"))
-        })
+        u16::try_from(port).map_err(|_| errors::invalid_value(format!("TCP/UDP port ({port}) out of range")))
     };
     if from > to {
         return Err(errors::invalid_value(format!("Invalid TCP/UDP port range ({from}:{to})")));
@@ -139,7 +131,11 @@ pub fn wire_protocol(protocol: Protocol) -> (String, Option<i32>, Option<i32>) {
 }
 
 /// Rules in one direction as permissions: those for the same traffic become one.
-pub fn to_wire<'a>(rules: impl IntoIterator<Item = &'a Rule>, egress: bool, account: &str) -> Vec<IpPermission> {
+pub fn to_wire<'a>(
+    rules: impl IntoIterator<Item = &'a Rule>,
+    egress: bool,
+    account: &str,
+) -> Vec<IpPermission> {
     let mut permissions: Vec<(Protocol, IpPermission)> = Vec::new();
     for rule in rules.into_iter().filter(|rule| rule.egress == egress) {
         let index = match permissions.iter().position(|(protocol, _)| *protocol == rule.protocol) {
@@ -177,7 +173,9 @@ pub fn duplicate(rule: &Rule) -> Error {
     };
     let traffic = match wire_protocol(rule.protocol) {
         (name, _, _) if name == "-1" => "ALL".to_owned(),
-        (name, Some(from), Some(to)) => format!("{}, from port: {from}, to port: {to}", name.to_ascii_uppercase()),
+        (name, Some(from), Some(to)) => {
+            format!("{}, from port: {from}, to port: {to}", name.to_ascii_uppercase())
+        }
         (name, _, _) => name.to_ascii_uppercase(),
     };
     let message = format!("the specified rule \"peer: {peer}, {traffic}, ALLOW\" already exists");

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use aws_wire::Error;
 use aws_wire::ec2::{
-    AuthorizeSecurityGroupEgressRequest, AuthorizeSecurityGroupEgressResult, AuthorizeSecurityGroupIngressRequest,
-    AuthorizeSecurityGroupIngressResult, DescribeSecurityGroupRulesRequest, DescribeSecurityGroupRulesResult,
-    IpPermission, IpRange, ReferencedSecurityGroup, RevokeSecurityGroupEgressRequest,
-    RevokeSecurityGroupEgressResult, RevokeSecurityGroupIngressRequest, RevokeSecurityGroupIngressResult,
-    RevokedSecurityGroupRule, SecurityGroupRule, SecurityGroupRuleDescription, TagSpecification,
+    AuthorizeSecurityGroupEgressRequest, AuthorizeSecurityGroupEgressResult,
+    AuthorizeSecurityGroupIngressRequest, AuthorizeSecurityGroupIngressResult,
+    DescribeSecurityGroupRulesRequest, DescribeSecurityGroupRulesResult, IpPermission, IpRange,
+    ReferencedSecurityGroup, RevokeSecurityGroupEgressRequest, RevokeSecurityGroupEgressResult,
+    RevokeSecurityGroupIngressRequest, RevokeSecurityGroupIngressResult, RevokedSecurityGroupRule,
+    SecurityGroupRule, SecurityGroupRuleDescription, TagSpecification,
     UpdateSecurityGroupRuleDescriptionsEgressRequest, UpdateSecurityGroupRuleDescriptionsEgressResult,
     UpdateSecurityGroupRuleDescriptionsIngressRequest, UpdateSecurityGroupRuleDescriptionsIngressResult,
     UserIdGroupPair,
@@ -46,7 +47,10 @@ fn with_inline(
             ip_protocol: Some(protocol.clone().unwrap_or_else(all)),
             from_port,
             to_port,
-            ip_ranges: cidr.iter().map(|cidr| IpRange { cidr_ip: Some(cidr.clone()), description: None }).collect(),
+            ip_ranges: cidr
+                .iter()
+                .map(|cidr| IpRange { cidr_ip: Some(cidr.clone()), description: None })
+                .collect(),
             user_id_group_pairs: group_name
                 .iter()
                 .map(|name| UserIdGroupPair { group_name: Some(name.clone()), ..Default::default() })
@@ -157,8 +161,13 @@ pub fn authorize_security_group_ingress(
     ctx: &Ctx,
     input: AuthorizeSecurityGroupIngressRequest,
 ) -> Result<AuthorizeSecurityGroupIngressResult, Error> {
-    let inline =
-        (&input.ip_protocol, input.from_port, input.to_port, &input.cidr_ip, &input.source_security_group_name);
+    let inline = (
+        &input.ip_protocol,
+        input.from_port,
+        input.to_port,
+        &input.cidr_ip,
+        &input.source_security_group_name,
+    );
     let subject = Subject {
         group_id: input.group_id.as_deref(),
         group_name: input.group_name.as_deref(),
@@ -176,8 +185,13 @@ pub fn authorize_security_group_egress(
     ctx: &Ctx,
     input: AuthorizeSecurityGroupEgressRequest,
 ) -> Result<AuthorizeSecurityGroupEgressResult, Error> {
-    let inline =
-        (&input.ip_protocol, input.from_port, input.to_port, &input.cidr_ip, &input.source_security_group_name);
+    let inline = (
+        &input.ip_protocol,
+        input.from_port,
+        input.to_port,
+        &input.cidr_ip,
+        &input.source_security_group_name,
+    );
     let subject = Subject {
         group_id: input.group_id.as_deref(),
         group_name: None,
@@ -195,8 +209,13 @@ pub fn revoke_security_group_ingress(
     ctx: &Ctx,
     input: RevokeSecurityGroupIngressRequest,
 ) -> Result<RevokeSecurityGroupIngressResult, Error> {
-    let inline =
-        (&input.ip_protocol, input.from_port, input.to_port, &input.cidr_ip, &input.source_security_group_name);
+    let inline = (
+        &input.ip_protocol,
+        input.from_port,
+        input.to_port,
+        &input.cidr_ip,
+        &input.source_security_group_name,
+    );
     let subject = Subject {
         group_id: input.group_id.as_deref(),
         group_name: input.group_name.as_deref(),
@@ -206,7 +225,11 @@ pub fn revoke_security_group_ingress(
         dry_run: input.dry_run,
     };
     let revoked_security_group_rules = subject.revoke(ctx)?;
-    Ok(RevokeSecurityGroupIngressResult { return_: Some(true), revoked_security_group_rules, ..Default::default() })
+    Ok(RevokeSecurityGroupIngressResult {
+        return_: Some(true),
+        revoked_security_group_rules,
+        ..Default::default()
+    })
 }
 
 /// `RevokeSecurityGroupEgress`
@@ -214,8 +237,13 @@ pub fn revoke_security_group_egress(
     ctx: &Ctx,
     input: RevokeSecurityGroupEgressRequest,
 ) -> Result<RevokeSecurityGroupEgressResult, Error> {
-    let inline =
-        (&input.ip_protocol, input.from_port, input.to_port, &input.cidr_ip, &input.source_security_group_name);
+    let inline = (
+        &input.ip_protocol,
+        input.from_port,
+        input.to_port,
+        &input.cidr_ip,
+        &input.source_security_group_name,
+    );
     let subject = Subject {
         group_id: input.group_id.as_deref(),
         group_name: None,
@@ -225,7 +253,11 @@ pub fn revoke_security_group_egress(
         dry_run: input.dry_run,
     };
     let revoked_security_group_rules = subject.revoke(ctx)?;
-    Ok(RevokeSecurityGroupEgressResult { return_: Some(true), revoked_security_group_rules, ..Default::default() })
+    Ok(RevokeSecurityGroupEgressResult {
+        return_: Some(true),
+        revoked_security_group_rules,
+        ..Default::default()
+    })
 }
 
 /// `UpdateSecurityGroupRuleDescriptionsIngress`

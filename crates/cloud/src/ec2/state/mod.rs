@@ -11,11 +11,13 @@ pub use instance::{
 };
 pub use network::{
     Attachment, DhcpOptionsRecord, InternetGatewayRecord, NetworkInterfaceRecord, Peer, Protocol,
-    RegionRecord, Route, RouteAssociation, RouteTableRecord, RouteTarget, Rule, SecurityGroupRecord, SubnetRecord,
-    VpcRecord,
+    RegionRecord, Route, RouteAssociation, RouteTableRecord, RouteTarget, Rule, SecurityGroupRecord,
+    SubnetRecord, VpcRecord,
+};
+pub use storage::{
+    AttachmentState, KeyPairRecord, VolumeAttachment, VolumeRecord, VolumeSource, VolumeState,
 };
 pub use template::{LaunchTemplateRecord, LaunchTemplateVersionRecord};
-pub use storage::{AttachmentState, KeyPairRecord, VolumeAttachment, VolumeRecord, VolumeSource, VolumeState};
 
 /// Implements [`crate::store::Record`] for a type with the fields `region` and `id`.
 macro_rules! record {
