@@ -94,6 +94,10 @@ impl Imds {
 
     /// The item at `path` (as `meta-data/instance-id`), as text without surrounding blanks.
     pub fn get(&self, path: &str) -> Result<String, ImdsError> {
+        Ok(self.get_exact(path)?.trim().to_owned())
+    }
+
+    fn get_exact(&self, path: &str) -> Result<String, ImdsError> {
         if self.disabled {
             return Err(ImdsError::Disabled);
         }
@@ -106,7 +110,7 @@ impl Imds {
         if !response.is_success() {
             return Err(ImdsError::Status { path: path.to_owned(), status: response.status });
         }
-        Ok(response.text().trim().to_owned())
+        Ok(response.text())
     }
 
     fn fetch(&self, path: &str) -> Result<Response, ImdsError> {
@@ -146,7 +150,7 @@ impl Imds {
 
     /// The instance identity document, exactly as signed.
     pub fn identity_document(&self) -> Result<String, ImdsError> {
-        self.get("dynamic/instance-identity/document")
+        self.get_exact("dynamic/instance-identity/document")
     }
 
     /// The document's signature, in base64.

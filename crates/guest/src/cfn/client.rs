@@ -182,7 +182,8 @@ impl<'a> CloudFormation<'a> {
         }
     }
 
-    /// `CFN_V1`, the document in base64, and its signature on one line.
+    /// `CFN_V1`, the document in base64, and its signature on one line. cfn-bootstrap takes blanks off the document's end,
+    /// so CloudFormation must take it without them.
     fn instance_identity(&self) -> Result<String, ClientError> {
         let ask = |what: fn(&Imds) -> Result<String, ImdsError>| {
             with_backoff(IMDS_TRIES, self.sleeper, |_, _| (), || what(self.imds))
@@ -190,7 +191,7 @@ impl<'a> CloudFormation<'a> {
         };
         let document = ask(Imds::identity_document)?;
         let signature = ask(Imds::identity_signature)?;
-        Ok(format!("CFN_V1 {}:{}", STANDARD.encode(document), signature.replace(['\r', '\n'], "")))
+        Ok(format!("CFN_V1 {}:{}", STANDARD.encode(document.trim_end()), signature.replace(['\r', '\n'], "")))
     }
 }
 
