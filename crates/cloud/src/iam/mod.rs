@@ -17,7 +17,7 @@ use std::sync::Arc;
 use aws_wire::Error;
 use aws_wire::iam::*;
 
-pub use authorize::authorize;
+pub use authorize::{authorize, decide};
 
 use crate::store::{GLOBAL, Kinds};
 use crate::{Ctx, Store};
