@@ -5,6 +5,7 @@
 //! reconcilers, so a restarted daemon carries on where it was stopped.
 
 pub mod api;
+pub mod autoscaling;
 pub mod cloudformation;
 pub mod context;
 pub mod credentials;

@@ -4,5 +4,6 @@
 
 pub mod filters;
 pub mod paging;
+pub mod support;
 pub mod tags;
 pub mod values;

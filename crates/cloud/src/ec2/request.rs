@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use aws_wire::Error;
 use aws_wire::ec2::{Filter, Tag, TagSpecification};
-use aws_wire::value::{Node, Structure};
+use aws_wire::value::Structure;
 
 use super::errors::{self, Kind};
 use crate::api::filters::{Field, Selection};
 use crate::api::paging::{self, Limits, Order, Page, PageRequest};
+use crate::api::support::first_unsupported;
 use crate::api::tags::{TagError, Tags};
 use crate::context::{Caller, Ctx};
 use crate::store::{Record, Store, Tx};
@@ -231,25 +232,9 @@ pub fn required<'a>(value: &'a Option<String>, parameter: &str) -> Result<&'a st
 /// # Errors
 /// `UnsupportedOperation` for the first such member.
 pub fn only_supported(structure: &dyn Structure, owner: &str, supported: &[&str]) -> Result<(), Error> {
-    for (index, member) in structure.schema().members.iter().enumerate() {
-        if !supported.contains(&member.name) && asks_for_something(structure.get(index)) {
-            return Err(errors::unsupported(&format!("{owner} with {}", member.name)));
-        }
-    }
-    Ok(())
-}
-
-fn asks_for_something(node: Node<'_>) -> bool {
-    match node {
-        Node::Absent | Node::Boolean(false) | Node::Integer(0) => false,
-        Node::String(text) => !text.is_empty(),
-        Node::List(list) => list.count() > 0,
-        Node::Map(map) => !map.is_empty(),
-        Node::Structure(structure) => {
-            (0..structure.schema().members.len()).any(|index| asks_for_something(structure.get(index)))
-        }
-        Node::Integer(_) | Node::Double(_) | Node::Boolean(true) => true,
-        Node::Timestamp(_) | Node::Blob(_) | Node::Document(_) => true,
+    match first_unsupported(structure, supported) {
+        Some(member) => Err(errors::unsupported(&format!("{owner} with {member}"))),
+        None => Ok(()),
     }
 }
 
