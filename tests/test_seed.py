@@ -17,7 +17,9 @@ STACK = "todobackend"
 
 @pytest.fixture(scope="module")
 def adopted(cloud, image):
-    cloud.run("image", "create", "seed", "--from", "ecs-base", "--add", f"{seed.first_run()}:/home/ec2-user/firstrun.sh")
+    cloud.run(
+        "image", "create", "seed", "--from", "ecs-base", "--add", f"{seed.first_run()}:/home/ec2-user/firstrun.sh"
+    )
     cloud.run("cloud", "adopt", *seed.ids("seed"))
     return cloud
 
@@ -34,9 +36,13 @@ def deploy(cloud, *overrides):
 @pytest.fixture(scope="module")
 def deployed(adopted):
     done = deploy(adopted)
-    assert done.returncode == 0, done.stderr + done.stdout + "\n".join(
-        f"{event['LogicalResourceId']} {event['ResourceStatus']} {event.get('ResourceStatusReason', '')}"
-        for event in (adopted.events(STACK) if adopted.stack_status(STACK) else [])
+    assert done.returncode == 0, (
+        done.stderr
+        + done.stdout
+        + "\n".join(
+            f"{event['LogicalResourceId']} {event['ResourceStatus']} {event.get('ResourceStatusReason', '')}"
+            for event in (adopted.events(STACK) if adopted.stack_status(STACK) else [])
+        )
     )
     assert "Successfully created/updated stack - todobackend" in done.stdout
     return adopted
@@ -72,8 +78,7 @@ def registered(cloud, cluster):
 def members(cloud, group):
     answer = cloud.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[group])
     return {
-        instance["InstanceId"]: instance["LifecycleState"]
-        for instance in answer["AutoScalingGroups"][0]["Instances"]
+        instance["InstanceId"]: instance["LifecycleState"] for instance in answer["AutoScalingGroups"][0]["Instances"]
     }
 
 
