@@ -49,7 +49,7 @@ impl Bench {
     fn open(dir: Arc<tempfile::TempDir>, driver: SimDriver) -> Self {
         let state = dir.path();
         let mut kinds = Kinds::default();
-        for add in [crate::credentials::kinds, ec2::kinds, crate::iam::kinds, crate::cloudformation::kinds, crate::ecs::kinds, crate::ssm::kinds] {
+        for add in [crate::autoscaling::kinds, crate::credentials::kinds, ec2::kinds, crate::iam::kinds, crate::cloudformation::kinds, crate::ecs::kinds, crate::ssm::kinds, crate::autoscaling::kinds] {
             add(&mut kinds);
         }
         let cloud = Cloud {

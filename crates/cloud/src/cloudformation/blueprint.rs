@@ -196,7 +196,9 @@ pub(super) fn dynamic<H: Host>(
         "ssm" => {
             let (name, version) = reference.split_once(':').unwrap_or((reference, ""));
             if !version.is_empty() {
-                return Err(format!("version {version} of the SSM parameter {name} cannot be asked for; leave the version out"));
+                return Err(format!(
+                    "version {version} of the SSM parameter {name} cannot be asked for; leave the version out"
+                ));
             }
             host.ssm_parameter(ctx, name).ok_or_else(|| format!("the SSM parameter {name} does not exist"))
         }

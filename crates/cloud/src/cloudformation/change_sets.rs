@@ -9,8 +9,8 @@ use super::engine::Host;
 use super::events::{self, Journal};
 use super::request::{PAGE, Request, invalid, refuse};
 use super::stacks::{
-    already_exists, check_name, check_updatable, in_state, obsolete_change_sets, parse_on_failure, shown_parameters,
-    shown_tags, template_body, updated_template,
+    already_exists, check_name, check_updatable, in_state, obsolete_change_sets, parse_on_failure,
+    shown_parameters, shown_tags, template_body, updated_template,
 };
 use super::start::{self, Initiative};
 use super::state::{ChangeSet, OnFailure, Stack};
@@ -35,7 +35,12 @@ impl<H: Host> Request<'_, H> {
         let creates = match input.change_set_type.as_deref() {
             None | Some("UPDATE") => false,
             Some("CREATE") => true,
-            Some(other) => return Err(super::request::unsupported(&format!("ChangeSetType {other}"), "only CREATE and UPDATE are")),
+            Some(other) => {
+                return Err(super::request::unsupported(
+                    &format!("ChangeSetType {other}"),
+                    "only CREATE and UPDATE are",
+                ));
+            }
         };
         let now = self.host.now();
         let existing = self.find_stack(&stack_name).filter(|stack| stack.status.exists());
@@ -184,8 +189,10 @@ impl<H: Host> Request<'_, H> {
         }
         // Kept, so that a waiter that looks at the change set itself still finds it.
         self.host.store().write(|tx| {
-            tx.update::<ChangeSet>(self.region, &set.id, |set| set.execution = ExecutionStatus::ExecuteComplete)
-                .map_err(Error::from)
+            tx.update::<ChangeSet>(self.region, &set.id, |set| {
+                set.execution = ExecutionStatus::ExecuteComplete
+            })
+            .map_err(Error::from)
         })?;
         Ok(wire::ExecuteChangeSetOutput {})
     }
@@ -239,7 +246,8 @@ impl<H: Host> Request<'_, H> {
     ) -> Result<wire::ListChangeSetsOutput, Error> {
         self.requester()?;
         let name = input.stack_name.unwrap_or_default();
-        let stack = self.find_stack(&name).ok_or_else(|| invalid(format!("Stack [{name}] does not exist")))?;
+        let stack =
+            self.find_stack(&name).ok_or_else(|| invalid(format!("Stack [{name}] does not exist")))?;
         let mut sets = self.host.store().list::<ChangeSet>(self.region);
         sets.retain(|set| set.stack_id == stack.id);
         let (sets, next_token) =
@@ -272,11 +280,14 @@ impl<H: Host> Request<'_, H> {
     ///
     /// # Errors
     /// `ChangeSetNotFound`, or that the stack does not exist.
-    pub(super) fn change_set(&self, stack: Option<&str>, name: Option<&str>) -> Result<Arc<ChangeSet>, Error> {
+    pub(super) fn change_set(
+        &self,
+        stack: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<Arc<ChangeSet>, Error> {
         let name = name.unwrap_or_default();
-        let not_found = || {
-            Error::with_status("ChangeSetNotFound", format!("ChangeSet [{name}] does not exist"), 404)
-        };
+        let not_found =
+            || Error::with_status("ChangeSetNotFound", format!("ChangeSet [{name}] does not exist"), 404);
         if name.starts_with("arn:") {
             return self.host.store().get::<ChangeSet>(self.region, name).ok_or_else(not_found);
         }
@@ -296,9 +307,14 @@ fn refuse_unsupported(input: &wire::CreateChangeSetInput) -> Result<(), Error> {
     refuse(input.role_arn.is_some(), "RoleARN", "operations run on behalf of the caller")?;
     refuse(!input.resources_to_import.is_empty(), "ResourcesToImport", "resources cannot be imported")?;
     refuse(input.include_nested_stacks == Some(true), "IncludeNestedStacks", "there are no nested stacks")?;
-    refuse(input.import_existing_resources == Some(true), "ImportExistingResources", "resources cannot be imported")?;
+    refuse(
+        input.import_existing_resources == Some(true),
+        "ImportExistingResources",
+        "resources cannot be imported",
+    )?;
     refuse(input.deployment_mode.is_some(), "DeploymentMode", "drift is not detected")?;
-    let triggers = input.rollback_configuration.as_ref().is_some_and(|given| !given.rollback_triggers.is_empty());
+    let triggers =
+        input.rollback_configuration.as_ref().is_some_and(|given| !given.rollback_triggers.is_empty());
     refuse(triggers, "RollbackConfiguration", "there are no alarms that could trigger a rollback")
 }
 
@@ -310,7 +326,10 @@ fn review(journal: &mut Journal<'_, '_>, by: &Initiative) -> Result<(), crate::s
 
 fn repeated(set: &ChangeSet, token: Option<&str>) -> Result<wire::CreateChangeSetOutput, Error> {
     if token.is_some() && set.client_token.as_deref() == token {
-        return Ok(wire::CreateChangeSetOutput { id: Some(set.id.clone()), stack_id: Some(set.stack_id.clone()) });
+        return Ok(wire::CreateChangeSetOutput {
+            id: Some(set.id.clone()),
+            stack_id: Some(set.stack_id.clone()),
+        });
     }
     Err(Error::client("AlreadyExistsException", format!("ChangeSet {} already exists", set.name)))
 }

@@ -99,11 +99,8 @@ impl<'t, 's> Journal<'t, 's> {
         reason: Option<String>,
         properties: Option<Value>,
     ) -> Result<(), StoreError> {
-        let subject = Subject {
-            logical_id: resource.logical_id.clone(),
-            physical_id,
-            type_: resource.type_.clone(),
-        };
+        let subject =
+            Subject { logical_id: resource.logical_id.clone(), physical_id, type_: resource.type_.clone() };
         let time = self.next_time();
         let event_id = format!("{}-{status}-{}", resource.logical_id, in_milliseconds(time));
         self.append_at(time, subject, event_id, status.as_str(), reason, properties)

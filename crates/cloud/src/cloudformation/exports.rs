@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use aws_wire::Error;
-use aws_wire::cloudformation::{Export, ListExportsInput, ListExportsOutput, ListImportsInput, ListImportsOutput};
+use aws_wire::cloudformation::{
+    Export, ListExportsInput, ListExportsOutput, ListImportsInput, ListImportsOutput,
+};
 
 use super::engine::Host;
 use super::request::{PAGE, Request, invalid};
@@ -64,18 +66,19 @@ impl<H: Host> Request<'_, H> {
         let mut exports: Vec<Export> = Vec::new();
         for stack in self.host.store().list::<Stack>(self.region) {
             if stack.status.exists() {
-                exports.extend(stack.outputs.iter().filter(|output| output.export_name.is_some()).map(|output| {
-                    Export {
+                exports.extend(stack.outputs.iter().filter(|output| output.export_name.is_some()).map(
+                    |output| Export {
                         exporting_stack_id: Some(stack.id.clone()),
                         name: output.export_name.clone(),
                         value: Some(output.value.clone()),
-                    }
-                }));
+                    },
+                ));
             }
         }
         exports.sort_by(|a, b| a.name.cmp(&b.name));
         let key = |export: &Export| export.name.clone().unwrap_or_default();
-        let (exports, next_token) = self.page(exports, input.next_token.as_deref(), PAGE, Order::Ascending, key)?;
+        let (exports, next_token) =
+            self.page(exports, input.next_token.as_deref(), PAGE, Order::Ascending, key)?;
         Ok(ListExportsOutput { exports, next_token })
     }
 

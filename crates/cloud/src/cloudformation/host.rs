@@ -3,7 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use aws_wire::ec2::{
-    DescribeAvailabilityZonesRequest, DescribeInstancesRequest, DescribeSecurityGroupsRequest, DescribeVolumesRequest,
+    DescribeAvailabilityZonesRequest, DescribeInstancesRequest, DescribeSecurityGroupsRequest,
+    DescribeVolumesRequest,
 };
 use aws_wire::ssm::GetParameterRequest;
 
@@ -12,9 +13,9 @@ use super::engine::Host;
 use super::state::{Requester, Stack};
 use super::types::api::{Api, Services};
 use super::types::{Types, ec2_checks, registry, tag};
+use crate::Cloud;
 use crate::context::Ctx;
 use crate::store::Store;
-use crate::Cloud;
 
 /// The principal under which CloudFormation calls other services.
 const PRINCIPAL: &str = "cloudformation.amazonaws.com";
@@ -86,11 +87,15 @@ impl Host for CloudHost {
     /// An instance belongs to the stack that made it, or that made the group which launched it: both leave
     /// the stack's id among its tags.
     fn belongs(&self, api: &Api, instance: &str, stack: &Stack) -> bool {
-        let input = DescribeInstancesRequest { instance_ids: vec![instance.to_owned()], ..Default::default() };
+        let input =
+            DescribeInstancesRequest { instance_ids: vec![instance.to_owned()], ..Default::default() };
         let Ok(found) = api.services.ec2.describe_instances(&api.ctx, input) else { return false };
-        found.reservations.iter().flat_map(|reservation| &reservation.instances).flat_map(|i| &i.tags).any(|tag| {
-            tag.key.as_deref() == Some(tag::STACK_ID) && tag.value.as_deref() == Some(&stack.id)
-        })
+        found
+            .reservations
+            .iter()
+            .flat_map(|reservation| &reservation.instances)
+            .flat_map(|i| &i.tags)
+            .any(|tag| tag.key.as_deref() == Some(tag::STACK_ID) && tag.value.as_deref() == Some(&stack.id))
     }
 
     async fn diagnose(&self, instances: &[String]) -> Option<String> {
@@ -109,17 +114,23 @@ fn exists(api: &Api, kind: &str, value: &str) -> Option<Result<(), aws_wire::Err
         "AWS::EC2::Subnet::Id" => ec2_checks::subnet(api, value),
         "AWS::EC2::VPC::Id" => ec2_checks::vpc(api, value),
         "AWS::EC2::AvailabilityZone::Name" => ec2
-            .describe_availability_zones(ctx, DescribeAvailabilityZonesRequest { zone_names: one(), ..Default::default() })
+            .describe_availability_zones(
+                ctx,
+                DescribeAvailabilityZonesRequest { zone_names: one(), ..Default::default() },
+            )
             .map(drop),
         "AWS::EC2::Instance::Id" => ec2
             .describe_instances(ctx, DescribeInstancesRequest { instance_ids: one(), ..Default::default() })
             .map(drop),
         "AWS::EC2::SecurityGroup::GroupName" => ec2
-            .describe_security_groups(ctx, DescribeSecurityGroupsRequest { group_names: one(), ..Default::default() })
+            .describe_security_groups(
+                ctx,
+                DescribeSecurityGroupsRequest { group_names: one(), ..Default::default() },
+            )
             .map(drop),
-        "AWS::EC2::Volume::Id" => {
-            ec2.describe_volumes(ctx, DescribeVolumesRequest { volume_ids: one(), ..Default::default() }).map(drop)
-        }
+        "AWS::EC2::Volume::Id" => ec2
+            .describe_volumes(ctx, DescribeVolumesRequest { volume_ids: one(), ..Default::default() })
+            .map(drop),
         _ => return None,
     })
 }

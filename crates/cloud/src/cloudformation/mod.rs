@@ -10,20 +10,24 @@ pub mod diagnosis;
 pub mod engine;
 mod events;
 mod exports;
+#[cfg(test)]
+mod group_tests;
 mod host;
 mod plan;
 mod request;
 mod resources;
 mod service;
+#[cfg(test)]
+mod service_tests;
 mod stacks;
 mod start;
 pub mod state;
 pub mod status;
 mod submission;
 mod templates;
-pub mod types;
 #[cfg(test)]
 mod testing;
+pub mod types;
 
 pub use events::STACK_TYPE;
 pub use request::Request;

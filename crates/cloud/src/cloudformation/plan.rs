@@ -5,8 +5,8 @@ use std::sync::Arc;
 use aws_wire::Error;
 use aws_wire::cloudformation as wire;
 use cfn_template::diff::{
-    Action, ChangeDetail, ChangeSource, Evaluation, PolicyAction, Replacement, RequiresRecreation, ResourceChange,
-    StackView, diff,
+    Action, ChangeDetail, ChangeSource, Evaluation, PolicyAction, Replacement, RequiresRecreation,
+    ResourceChange, StackView, diff,
 };
 use cfn_template::{Resolver, TemplateErrors};
 use serde_json::Value;
@@ -46,23 +46,27 @@ impl<H: Host> Request<'_, H> {
         let resolver = Known { request: self, stack };
         let refuse = |errors: TemplateErrors| refused(errors.into_vec());
         let after_evaluator = checked.blueprint.evaluator(&resolver).map_err(refuse)?;
-        let after = StackView::new(checked.blueprint.template(), checked.blueprint.values(), &after_evaluator)
-            .map_err(refuse)?;
+        let after =
+            StackView::new(checked.blueprint.template(), checked.blueprint.values(), &after_evaluator)
+                .map_err(refuse)?;
         let schemas = self.host.types().schemas();
         let previous = match (&stack.definition, stack.status) {
             (None, _) | (_, StackStatus::ReviewInProgress) => None,
-            (Some(definition), _) => {
-                Some((definition, Blueprint::compile(definition, stack, self.host.account()).map_err(refuse)?))
-            }
+            (Some(definition), _) => Some((
+                definition,
+                Blueprint::compile(definition, stack, self.host.account()).map_err(refuse)?,
+            )),
         };
         let Some((definition, before)) = previous else {
-            let changes = diff(None, &after, schemas.as_slice()).map_err(|error| invalid(error.to_string()))?;
+            let changes =
+                diff(None, &after, schemas.as_slice()).map_err(|error| invalid(error.to_string()))?;
             let changes = changes.iter().map(|change| self.shown(stack, change)).collect();
             return Ok(Plan { changes, others: true });
         };
         let before_evaluator = before.evaluator(&resolver).map_err(refuse)?;
         let view = StackView::new(before.template(), before.values(), &before_evaluator).map_err(refuse)?;
-        let changes = diff(Some(&view), &after, schemas.as_slice()).map_err(|error| invalid(error.to_string()))?;
+        let changes =
+            diff(Some(&view), &after, schemas.as_slice()).map_err(|error| invalid(error.to_string()))?;
         let half_done = matches!(stack.status, StackStatus::CreateFailed | StackStatus::UpdateFailed);
         let others = half_done
             || definition.tags != checked.definition.tags
@@ -81,9 +85,9 @@ impl<H: Host> Request<'_, H> {
             Action::Modify => "Modify",
             Action::Remove => "Remove",
         };
-        let physical_id = self.resource(stack, &change.logical_id).and_then(|resource| {
-            resource.current.as_ref().and_then(|current| current.physical_id.clone())
-        });
+        let physical_id = self
+            .resource(stack, &change.logical_id)
+            .and_then(|resource| resource.current.as_ref().and_then(|current| current.physical_id.clone()));
         wire::Change {
             type_: Some("Resource".to_owned()),
             hook_invocation_count: None,
@@ -163,7 +167,8 @@ impl<H: Host> Resolver for Known<'_, '_, H> {
 
     fn attribute(&self, logical_id: &str, attribute: &str) -> Option<Value> {
         let resource = self.request.resource(self.stack, logical_id);
-        let value = resource.and_then(|resource| resource.current.as_ref()?.attributes.get(attribute).cloned());
+        let value =
+            resource.and_then(|resource| resource.current.as_ref()?.attributes.get(attribute).cloned());
         Some(value.unwrap_or_else(|| KNOWN_AFTER.into()))
     }
 

@@ -19,7 +19,8 @@ impl<H: Host> Request<'_, H> {
         input: wire::DescribeStackResourceInput,
     ) -> Result<wire::DescribeStackResourceOutput, Error> {
         let name = input.stack_name.unwrap_or_default();
-        let stack = self.find_stack(&name).ok_or_else(|| invalid(format!("Stack '{name}' does not exist")))?;
+        let stack =
+            self.find_stack(&name).ok_or_else(|| invalid(format!("Stack '{name}' does not exist")))?;
         self.check_membership(&stack)?;
         let logical_id = input.logical_resource_id.unwrap_or_default();
         let resource = self.begun(&stack, &logical_id)?;
@@ -46,9 +47,9 @@ impl<H: Host> Request<'_, H> {
     ) -> Result<wire::DescribeStackResourcesOutput, Error> {
         self.requester()?;
         let stack = match (&input.stack_name, &input.physical_resource_id) {
-            (Some(name), None) => {
-                self.find_stack(name).ok_or_else(|| invalid(format!("Stack with id {name} does not exist")))?
-            }
+            (Some(name), None) => self
+                .find_stack(name)
+                .ok_or_else(|| invalid(format!("Stack with id {name} does not exist")))?,
             (None, Some(physical_id)) => self.owner_of(physical_id)?,
             _ => return Err(invalid("Exactly one of StackName and PhysicalResourceId must be specified")),
         };
@@ -138,7 +139,9 @@ impl<H: Host> Request<'_, H> {
             };
             let status = signalable(&resource)?;
             let Some(wait) = &mut resource.signals else {
-                return Err(invalid(format!("Resource {logical_id} does not wait for signals: it has no CreationPolicy")));
+                return Err(invalid(format!(
+                    "Resource {logical_id} does not wait for signals: it has no CreationPolicy"
+                )));
             };
             // The first signal of a unique id counts; the same one again is acknowledged and changes nothing.
             if wait.received.contains_key(&unique_id) {
@@ -169,7 +172,9 @@ impl<H: Host> Request<'_, H> {
         let resources = self.host.store().list::<Resource>(self.region);
         resources
             .iter()
-            .find(|resource| resource.current.as_ref().and_then(|c| c.physical_id.as_deref()) == Some(physical_id))
+            .find(|resource| {
+                resource.current.as_ref().and_then(|c| c.physical_id.as_deref()) == Some(physical_id)
+            })
             .and_then(|resource| self.find_stack(&resource.stack_id))
             .ok_or_else(|| invalid(format!("Stack for {physical_id} does not exist")))
     }

@@ -9,24 +9,20 @@ use super::engine;
 use super::host::CloudHost;
 use super::request::Request;
 use super::types::api::Services;
+use crate::Cloud;
+use crate::autoscaling::AutoScalingService;
 use crate::context::Ctx;
 use crate::ec2::Ec2Service;
 use crate::ecs::EcsService;
 use crate::iam::IamService;
 use crate::ssm::SsmService;
-use crate::Cloud;
 
 /// CloudFormation.
 pub struct CloudFormationService;
 
-/// Auto Scaling is not there yet: it refuses every operation by its name.
-struct NoAutoScaling;
-
-impl aws_wire::autoscaling::AutoScaling<Ctx> for NoAutoScaling {}
-
 static SERVICES: Services = Services {
     ec2: &Ec2Service,
-    autoscaling: &NoAutoScaling,
+    autoscaling: &AutoScalingService,
     iam: &IamService,
     ecs: &EcsService,
     ssm: &SsmService,

@@ -22,7 +22,10 @@ const NO_STACK_POLICY: &str = "stack policies are not enforced";
 const NO_TRIGGERS: &str = "there are no alarms that could trigger a rollback";
 
 impl<H: Host> Request<'_, H> {
-    pub(super) fn create_stack(&self, input: wire::CreateStackInput) -> Result<wire::CreateStackOutput, Error> {
+    pub(super) fn create_stack(
+        &self,
+        input: wire::CreateStackInput,
+    ) -> Result<wire::CreateStackOutput, Error> {
         refuse(input.template_url.is_some(), "TemplateURL", NO_S3)?;
         refuse(!input.notification_arns.is_empty(), "NotificationARNs", NO_SNS)?;
         refuse(input.role_arn.is_some(), "RoleARN", NO_ROLE)?;
@@ -64,8 +67,13 @@ impl<H: Host> Request<'_, H> {
     }
 
     /// A request that a client sends again, with the same token, is answered as the first time.
-    fn repeated_creation(&self, stack: &Stack, token: Option<&str>) -> Result<wire::CreateStackOutput, Error> {
-        let created_with = events::newest_first(self.host.store(), stack).last().and_then(|event| event.token.clone());
+    fn repeated_creation(
+        &self,
+        stack: &Stack,
+        token: Option<&str>,
+    ) -> Result<wire::CreateStackOutput, Error> {
+        let created_with =
+            events::newest_first(self.host.store(), stack).last().and_then(|event| event.token.clone());
         match token {
             Some(token) if created_with.as_deref() == Some(token) => {
                 Ok(wire::CreateStackOutput { stack_id: Some(stack.id.clone()), operation_id: None })
@@ -74,14 +82,25 @@ impl<H: Host> Request<'_, H> {
         }
     }
 
-    pub(super) fn update_stack(&self, input: wire::UpdateStackInput) -> Result<wire::UpdateStackOutput, Error> {
+    pub(super) fn update_stack(
+        &self,
+        input: wire::UpdateStackInput,
+    ) -> Result<wire::UpdateStackOutput, Error> {
         refuse(input.template_url.is_some(), "TemplateURL", NO_S3)?;
         refuse(!input.notification_arns.is_empty(), "NotificationARNs", NO_SNS)?;
         refuse(input.role_arn.is_some(), "RoleARN", NO_ROLE)?;
         refuse(input.stack_policy_body.is_some(), "StackPolicyBody", NO_STACK_POLICY)?;
         refuse(input.stack_policy_url.is_some(), "StackPolicyURL", NO_STACK_POLICY)?;
-        refuse(input.stack_policy_during_update_body.is_some(), "StackPolicyDuringUpdateBody", NO_STACK_POLICY)?;
-        refuse(input.stack_policy_during_update_url.is_some(), "StackPolicyDuringUpdateURL", NO_STACK_POLICY)?;
+        refuse(
+            input.stack_policy_during_update_body.is_some(),
+            "StackPolicyDuringUpdateBody",
+            NO_STACK_POLICY,
+        )?;
+        refuse(
+            input.stack_policy_during_update_url.is_some(),
+            "StackPolicyDuringUpdateURL",
+            NO_STACK_POLICY,
+        )?;
         refuse(has_triggers(input.rollback_configuration.as_ref()), "RollbackConfiguration", NO_TRIGGERS)?;
         let by = Initiative { requester: self.requester()?, token: input.client_request_token.clone() };
         let stack = self.named(input.stack_name.as_deref())?;
@@ -139,7 +158,9 @@ impl<H: Host> Request<'_, H> {
         )?;
         let by = Initiative { requester: self.requester()?, token: input.client_request_token };
         // As on AWS, deleting a stack that is not there is no error.
-        let Some(stack) = self.find_stack(input.stack_name.as_deref().unwrap_or_default()) else { return Ok(()) };
+        let Some(stack) = self.find_stack(input.stack_name.as_deref().unwrap_or_default()) else {
+            return Ok(());
+        };
         if stack.status == StackStatus::DeleteComplete || stack.status == StackStatus::DeleteInProgress {
             return Ok(());
         }
@@ -251,14 +272,18 @@ impl<H: Host> Request<'_, H> {
         stacks.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
         let (stacks, next_token) =
             self.page(stacks, input.next_token.as_deref(), PAGE, Order::Fixed, |stack| stack.id.clone())?;
-        Ok(wire::DescribeStacksOutput { stacks: stacks.iter().map(|stack| shown(stack)).collect(), next_token })
+        Ok(wire::DescribeStacksOutput {
+            stacks: stacks.iter().map(|stack| shown(stack)).collect(),
+            next_token,
+        })
     }
 
     pub(super) fn list_stacks(&self, input: wire::ListStacksInput) -> Result<wire::ListStacksOutput, Error> {
         self.requester()?;
         let mut stacks = self.host.store().list::<Stack>(self.region);
         let wanted = &input.stack_status_filter;
-        stacks.retain(|stack| wanted.is_empty() || wanted.iter().any(|status| status == stack.status.as_str()));
+        stacks
+            .retain(|stack| wanted.is_empty() || wanted.iter().any(|status| status == stack.status.as_str()));
         stacks.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
         let (stacks, next_token) =
             self.page(stacks, input.next_token.as_deref(), PAGE, Order::Fixed, |stack| stack.id.clone())?;
@@ -272,7 +297,8 @@ impl<H: Host> Request<'_, H> {
     ) -> Result<wire::DescribeStackEventsOutput, Error> {
         self.requester()?;
         let name = input.stack_name.unwrap_or_default();
-        let stack = self.find_stack(&name).ok_or_else(|| invalid(format!("Stack [{name}] does not exist")))?;
+        let stack =
+            self.find_stack(&name).ok_or_else(|| invalid(format!("Stack [{name}] does not exist")))?;
         let events = events::newest_first(self.host.store(), &stack);
         let (events, next_token) =
             self.page(events, input.next_token.as_deref(), PAGE, Order::Fixed, |event| event.key.clone())?;
@@ -418,7 +444,8 @@ pub(super) fn shown_parameters(definition: &super::state::Definition) -> Vec<wir
 
 /// A stack's tags as callers see them.
 pub(super) fn shown_tags(definition: &super::state::Definition) -> Vec<wire::Tag> {
-    let tag = |(key, value): (&String, &String)| wire::Tag { key: Some(key.clone()), value: Some(value.clone()) };
+    let tag =
+        |(key, value): (&String, &String)| wire::Tag { key: Some(key.clone()), value: Some(value.clone()) };
     definition.tags.iter().map(tag).collect()
 }
 

@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::blueprint::Blueprint;
 use super::events::Journal;
 use super::state::{
-    Attempt, Definition, Discard, DiscardState, OnFailure, Operation, OperationKind, Phase, Requester, Resource,
-    Stack, Step, resource_key,
+    Attempt, Definition, Discard, DiscardState, OnFailure, Operation, OperationKind, Phase, Requester,
+    Resource, Stack, Step, resource_key,
 };
 use super::status::StackStatus;
 use crate::ids;

@@ -440,7 +440,9 @@ impl Resource {
     pub fn newest(&self) -> Option<&Incarnation> {
         match &self.step {
             Step::Active(attempt) => Some(&attempt.target),
-            Step::Failed(attempt) => attempt.as_ref().map(|attempt| &attempt.target).or(self.current.as_ref()),
+            Step::Failed(attempt) => {
+                attempt.as_ref().map(|attempt| &attempt.target).or(self.current.as_ref())
+            }
             Step::Done | Step::Waiting => self.current.as_ref(),
         }
     }

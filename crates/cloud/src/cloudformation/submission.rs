@@ -6,7 +6,8 @@ use aws_wire::Error;
 use aws_wire::cloudformation::{Parameter, Tag};
 use cfn_template::schema::check_types;
 use cfn_template::{
-    DeletionPolicy, Lookup, ParameterValues, Resolver, Resource as TemplateResource, Span, Template, TemplateError,
+    DeletionPolicy, Lookup, ParameterValues, Resolver, Resource as TemplateResource, Span, Template,
+    TemplateError,
 };
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -77,7 +78,8 @@ impl<H: Host> Request<'_, H> {
         for resource in template.resources.values() {
             let type_ = &resource.type_;
             if !allowed.is_empty() && !allowed.iter().any(|pattern| covers(pattern, &type_.value)) {
-                let message = format!("Resource type {} is not allowed by parameter ResourceTypes", type_.value);
+                let message =
+                    format!("Resource type {} is not allowed by parameter ResourceTypes", type_.value);
                 let path = format!("Resources/{}/Type", resource.logical_id);
                 errors.push(TemplateError::new(message).at(type_.span).path(path));
             }
@@ -185,7 +187,9 @@ impl<H: Host> Request<'_, H> {
 }
 
 fn missing_value(value: &str, parameter: &str) -> String {
-    format!("Parameter validation failed: parameter value {value} for parameter name {parameter} does not exist")
+    format!(
+        "Parameter validation failed: parameter value {value} for parameter name {parameter} does not exist"
+    )
 }
 
 /// All errors in one `ValidationError`, one a line.
@@ -218,18 +222,22 @@ fn unsupported_policies(resource: &TemplateResource, awaits_signals: bool) -> Ve
     }
     if let Some(node) = &resource.creation_policy {
         if !awaits_signals {
-            let message = format!("CreationPolicy is not supported for resource type {}", resource.type_.value);
+            let message =
+                format!("CreationPolicy is not supported for resource type {}", resource.type_.value);
             errors.push(error(message, node.span, "CreationPolicy"));
         } else if let Some(auto_scaling) = node.get("AutoScalingCreationPolicy") {
             let message = "AutoScalingCreationPolicy is not supported: all signals must succeed".to_owned();
             errors.push(error(message, auto_scaling.span, "CreationPolicy/AutoScalingCreationPolicy"));
         }
     }
-    let policies =
-        [("DeletionPolicy", resource.deletion_policy), ("UpdateReplacePolicy", resource.update_replace_policy)];
+    let policies = [
+        ("DeletionPolicy", resource.deletion_policy),
+        ("UpdateReplacePolicy", resource.update_replace_policy),
+    ];
     for (name, policy) in policies {
         if policy == Some(DeletionPolicy::Snapshot) {
-            let message = format!("{name} Snapshot is not supported for resource type {}", resource.type_.value);
+            let message =
+                format!("{name} Snapshot is not supported for resource type {}", resource.type_.value);
             errors.push(error(message, resource.span, name));
         }
     }
@@ -277,9 +285,8 @@ fn stored(values: &ParameterValues) -> IndexMap<String, ParameterValue> {
 /// When a key is reserved, empty or given twice.
 fn checked_tags(tags: &[Tag]) -> Result<IndexMap<String, String>, Error> {
     let mut checked = crate::api::tags::Tags::new();
-    let pairs = tags
-        .iter()
-        .map(|tag| (tag.key.clone().unwrap_or_default(), tag.value.clone().unwrap_or_default()));
+    let pairs =
+        tags.iter().map(|tag| (tag.key.clone().unwrap_or_default(), tag.value.clone().unwrap_or_default()));
     checked.merge(pairs.clone(), false).map_err(|error| invalid(error.to_string()))?;
     Ok(pairs.collect())
 }

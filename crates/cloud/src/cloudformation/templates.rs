@@ -13,12 +13,13 @@ use super::submission::refused;
 const NO_S3: &str = "there is no S3; give the template in TemplateBody";
 
 impl<H: Host> Request<'_, H> {
-    pub(super) fn get_template(&self, input: wire::GetTemplateInput) -> Result<wire::GetTemplateOutput, Error> {
+    pub(super) fn get_template(
+        &self,
+        input: wire::GetTemplateInput,
+    ) -> Result<wire::GetTemplateOutput, Error> {
         self.requester()?;
         let definition = match &input.change_set_name {
-            Some(name) => {
-                Some(self.change_set(input.stack_name.as_deref(), Some(name))?.definition.clone())
-            }
+            Some(name) => Some(self.change_set(input.stack_name.as_deref(), Some(name))?.definition.clone()),
             None => self.named(input.stack_name.as_deref())?.definition.clone(),
         };
         match input.template_stage.as_deref() {
@@ -58,7 +59,8 @@ impl<H: Host> Request<'_, H> {
             template.resources.values().map(|resource| resource.type_.value.clone()).collect();
         resource_types.sort();
         resource_types.dedup();
-        let parameters = template.parameters.iter().map(|(name, parameter)| declaration(name, parameter)).collect();
+        let parameters =
+            template.parameters.iter().map(|(name, parameter)| declaration(name, parameter)).collect();
         Ok(wire::GetTemplateSummaryOutput {
             parameters,
             description: template.description.clone(),

@@ -89,7 +89,7 @@ pub fn create(ctx: &Ctx, input: CreatePolicyRequest) -> Result<CreatePolicyRespo
         versions_made: 1,
         created: now,
         updated: now,
-        tags: wire::tags(input.tags)?,
+        tags: wire::tags(ctx, input.tags)?,
         path,
         name,
     };
@@ -263,7 +263,7 @@ pub fn set_default_version(ctx: &Ctx, input: SetDefaultPolicyVersionRequest) -> 
 }
 
 pub fn tag(ctx: &Ctx, input: TagPolicyRequest) -> Result<(), Error> {
-    change(ctx, input.policy_arn, |policy| wire::merge_tags(&mut policy.tags, input.tags))
+    change(ctx, input.policy_arn, |policy| wire::merge_tags(ctx, &mut policy.tags, input.tags))
 }
 
 pub fn untag(ctx: &Ctx, input: UntagPolicyRequest) -> Result<(), Error> {

@@ -49,7 +49,7 @@ pub fn create(
         arn: arn(ctx, "instance-profile", &path, &name),
         role: None,
         created: Timestamp::now(),
-        tags: wire::tags(input.tags)?,
+        tags: wire::tags(ctx, input.tags)?,
         path,
         name,
     };
@@ -135,7 +135,7 @@ pub fn remove_role(ctx: &Ctx, input: RemoveRoleFromInstanceProfileRequest) -> Re
 }
 
 pub fn tag(ctx: &Ctx, input: TagInstanceProfileRequest) -> Result<(), Error> {
-    change(ctx, input.instance_profile_name, |profile| wire::merge_tags(&mut profile.tags, input.tags))
+    change(ctx, input.instance_profile_name, |profile| wire::merge_tags(ctx, &mut profile.tags, input.tags))
 }
 
 pub fn untag(ctx: &Ctx, input: UntagInstanceProfileRequest) -> Result<(), Error> {

@@ -59,7 +59,7 @@ pub fn create(ctx: &Ctx, input: CreateRoleRequest) -> Result<CreateRoleResponse,
         inline: Default::default(),
         attached: Vec::new(),
         created: Timestamp::now(),
-        tags: wire::tags(input.tags)?,
+        tags: wire::tags(ctx, input.tags)?,
         path,
         name,
     };
@@ -228,7 +228,7 @@ pub fn list_attached(
 }
 
 pub fn tag(ctx: &Ctx, input: TagRoleRequest) -> Result<(), Error> {
-    with_role(ctx, input.role_name, |role, _| wire::merge_tags(&mut role.tags, input.tags))
+    with_role(ctx, input.role_name, |role, _| wire::merge_tags(ctx, &mut role.tags, input.tags))
 }
 
 pub fn untag(ctx: &Ctx, input: UntagRoleRequest) -> Result<(), Error> {

@@ -8,6 +8,7 @@ use super::errors::validation;
 use super::state::{InstanceProfileRecord, RoleRecord};
 use crate::api::paging::{Limits, Order, Page, PageRequest, page};
 use crate::api::tags::Tags;
+use crate::context::{Caller, Ctx};
 
 /// What RFC 3986 leaves alone.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -48,16 +49,16 @@ pub fn tag_list(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(key, value)| Tag { key: Some(key.to_owned()), value: Some(value.to_owned()) }).collect()
 }
 
-pub fn tags(given: Vec<Tag>) -> Result<Tags, Error> {
+pub fn tags(ctx: &Ctx, given: Vec<Tag>) -> Result<Tags, Error> {
     let mut tags = Tags::new();
-    merge_tags(&mut tags, given)?;
+    merge_tags(ctx, &mut tags, given)?;
     Ok(tags)
 }
 
-/// CloudFormation sets its `aws:cloudformation:…` tags only where a service lets it; IAM does not.
-pub fn merge_tags(tags: &mut Tags, given: Vec<Tag>) -> Result<(), Error> {
+/// Adds tags; only the cloud's own services may set those of AWS's own (`aws:cloudformation:…`).
+pub fn merge_tags(ctx: &Ctx, tags: &mut Tags, given: Vec<Tag>) -> Result<(), Error> {
     let pairs = given.into_iter().map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default()));
-    tags.merge(pairs, false).map_err(|error| Error::client("InvalidInput", error.to_string()))
+    tags.merge(pairs, matches!(ctx.caller, Caller::Service { .. })).map_err(|error| Error::client("InvalidInput", error.to_string()))
 }
 
 /// `Marker` and `MaxItems`.

@@ -43,7 +43,8 @@ pub fn last_command(log: &str) -> Option<Command> {
     let mut in_test = false;
     for text in log.lines().filter_map(text_of) {
         if let Some(name) = text.strip_prefix("Command ") {
-            last = Some(Command { name: name.trim().to_owned(), output: Vec::new(), ending: Ending::Running });
+            last =
+                Some(Command { name: name.trim().to_owned(), output: Vec::new(), ending: Ending::Running });
             in_test = false;
         } else if text.starts_with("Test for Command ") {
             in_test = true;

@@ -75,7 +75,9 @@ impl Found {
                 Some(Failure::Command { name, line, output: self.output })
             }
             _ => match reason.strip_prefix("Command ").and_then(|rest| rest.strip_suffix(" failed")) {
-                Some(name) => Some(Failure::Command { name: name.to_owned(), line: None, output: Vec::new() }),
+                Some(name) => {
+                    Some(Failure::Command { name: name.to_owned(), line: None, output: Vec::new() })
+                }
                 None => Some(Failure::Other(reason)),
             },
         }

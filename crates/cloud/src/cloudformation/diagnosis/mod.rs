@@ -163,7 +163,11 @@ impl fmt::Display for Diagnosis {
 }
 
 fn write_output(f: &mut fmt::Formatter<'_>, what: &str, lines: &[String]) -> fmt::Result {
-    if lines.is_empty() { f.write_str(", it printed nothing") } else { write!(f, "; {what}: {}", lines.join(" | ")) }
+    if lines.is_empty() {
+        f.write_str(", it printed nothing")
+    } else {
+        write!(f, "; {what}: {}", lines.join(" | "))
+    }
 }
 
 /// The last lines that say something, each cut to a readable length.

@@ -124,7 +124,10 @@ fn phases_are_told_from_what_is_there() {
             running("", "", "Cloud-init v. 22 running 'modules:final'\nhello\n", false),
             "user data is still running; its last output: hello",
         ),
-        (running("", "", "Cloud-init v. 22\n", true), "user data has ended without signalling success, it printed nothing"),
+        (
+            running("", "", "Cloud-init v. 22\n", true),
+            "user data has ended without signalling success, it printed nothing",
+        ),
         (running("", "", "", false), "it is booting, its user data has not begun"),
         (Evidence { machine: Machine::Exited, ..Evidence::default() }, "it has stopped"),
         (Evidence::default(), "it was not booted"),

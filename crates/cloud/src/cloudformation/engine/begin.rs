@@ -38,7 +38,9 @@ pub(in crate::cloudformation) fn need(
     replaces: impl Fn(&str) -> bool,
 ) -> Need {
     let Some(current) = current else { return Need::Create };
-    if current.type_ != target.type_ || changed(&current.properties, &target.properties).iter().any(|name| replaces(name)) {
+    if current.type_ != target.type_
+        || changed(&current.properties, &target.properties).iter().any(|name| replaces(name))
+    {
         return Need::Replace;
     }
     if current.properties != target.properties || current.tags != target.tags {
@@ -54,7 +56,8 @@ fn replaces(schema: &ResourceSchema, property: &str) -> bool {
 
 /// The names of the properties that differ.
 pub(in crate::cloudformation) fn changed<'v>(before: &'v Value, after: &'v Value) -> BTreeSet<&'v str> {
-    let names = |value: &'v Value| value.as_object().into_iter().flat_map(|object| object.keys().map(String::as_str));
+    let names =
+        |value: &'v Value| value.as_object().into_iter().flat_map(|object| object.keys().map(String::as_str));
     names(before).chain(names(after)).filter(|name| before.get(name) != after.get(name)).collect()
 }
 
@@ -86,7 +89,8 @@ impl<H: Host> Work<'_, H> {
         if self.any_failed() || self.past_deadline() {
             return self.fail_forward(None);
         }
-        if blueprint.resources().keys().all(|id| self.resources.get(id).is_none_or(|r| r.step == Step::Done)) {
+        if blueprint.resources().keys().all(|id| self.resources.get(id).is_none_or(|r| r.step == Step::Done))
+        {
             return self.succeed(&blueprint);
         }
         Ok(if moved { Advance::Moved } else { Advance::Waiting })
@@ -106,7 +110,12 @@ impl<H: Host> Work<'_, H> {
     }
 
     /// Decides what a resource needs, writes it down, and makes the first call.
-    fn begin(&mut self, blueprint: &Blueprint, logical_id: &str, declared: &Declared) -> Result<(), StoreError> {
+    fn begin(
+        &mut self,
+        blueprint: &Blueprint,
+        logical_id: &str,
+        declared: &Declared,
+    ) -> Result<(), StoreError> {
         let Some(kind) = self.host.types().get(&declared.type_) else {
             return self.refuse(logical_id, format!("Unrecognized resource type: {}", declared.type_));
         };
@@ -138,7 +147,12 @@ impl<H: Host> Work<'_, H> {
             physical_id: None,
             properties: evaluated.properties.clone(),
             metadata: evaluated.metadata.clone(),
-            tags: self.stack.definition.as_ref().map(|definition| definition.tags.clone()).unwrap_or_default(),
+            tags: self
+                .stack
+                .definition
+                .as_ref()
+                .map(|definition| definition.tags.clone())
+                .unwrap_or_default(),
             attributes: Default::default(),
             needs: declared.needs.clone(),
             deletion_policy: declared.deletion_policy,
@@ -168,7 +182,8 @@ impl<H: Host> Work<'_, H> {
             resource.step = Step::Active(begun);
             resource.signals = signals;
             if replaces {
-                let reason = "Requested update requires the creation of a new physical resource; hence creating one.";
+                let reason =
+                    "Requested update requires the creation of a new physical resource; hence creating one.";
                 journal.resource_becomes(resource, ResourceStatus::UpdateInProgress, Some(reason.to_owned()))
             } else {
                 resource.shown_id = None;
@@ -178,8 +193,13 @@ impl<H: Host> Work<'_, H> {
         self.call_create(logical_id, &attempt)
     }
 
-    pub(super) fn begin_update(&mut self, logical_id: &str, mut target: Incarnation) -> Result<(), StoreError> {
-        let Some(current) = self.resources.get(logical_id).and_then(|resource| resource.current.clone()) else {
+    pub(super) fn begin_update(
+        &mut self,
+        logical_id: &str,
+        mut target: Incarnation,
+    ) -> Result<(), StoreError> {
+        let Some(current) = self.resources.get(logical_id).and_then(|resource| resource.current.clone())
+        else {
             return self.refuse(logical_id, "there is nothing to update".to_owned());
         };
         target.physical_id.clone_from(&current.physical_id);
@@ -201,10 +221,16 @@ impl<H: Host> Work<'_, H> {
     }
 
     /// Keeps what CloudFormation itself remembers of a resource; `tell` when a caller can see a difference.
-    pub(super) fn note(&mut self, logical_id: &str, target: Incarnation, tell: bool) -> Result<(), StoreError> {
+    pub(super) fn note(
+        &mut self,
+        logical_id: &str,
+        target: Incarnation,
+        tell: bool,
+    ) -> Result<(), StoreError> {
         self.amend(logical_id, |journal, resource| {
             if let Some(current) = &mut resource.current {
-                let (physical_id, attributes) = (current.physical_id.take(), std::mem::take(&mut current.attributes));
+                let (physical_id, attributes) =
+                    (current.physical_id.take(), std::mem::take(&mut current.attributes));
                 *current = Incarnation { physical_id, attributes, ..target };
             }
             resource.step = Step::Done;

@@ -24,7 +24,9 @@ impl<H: Host> Work<'_, H> {
         match self.stabilize(logical_id, &attempt) {
             Err(failure) => self.fail(logical_id, failure.reason).map(|()| true),
             Ok(Progress::Pending) => self.await_signals(logical_id, &attempt, None).await,
-            Ok(Progress::Ready(attributes)) => self.await_signals(logical_id, &attempt, Some(attributes)).await,
+            Ok(Progress::Ready(attributes)) => {
+                self.await_signals(logical_id, &attempt, Some(attributes)).await
+            }
         }
     }
 
@@ -90,7 +92,8 @@ impl<H: Host> Work<'_, H> {
     }
 
     pub(super) fn call_update(&mut self, logical_id: &str, attempt: &Attempt) -> Result<(), StoreError> {
-        let Some(current) = self.resources.get(logical_id).and_then(|resource| resource.current.clone()) else {
+        let Some(current) = self.resources.get(logical_id).and_then(|resource| resource.current.clone())
+        else {
             return self.fail(logical_id, "there is nothing to update".to_owned());
         };
         let owner = self.owner(logical_id);
@@ -132,17 +135,20 @@ impl<H: Host> Work<'_, H> {
         stable: Option<Attributes>,
     ) -> Result<bool, StoreError> {
         let waits = if attempt.creates { self.signals(logical_id) } else { None };
-        let verdict = waits.as_ref().map_or(Verdict::Satisfied, |wait| signals::verdict(wait, self.host.now()));
+        let verdict =
+            waits.as_ref().map_or(Verdict::Satisfied, |wait| signals::verdict(wait, self.host.now()));
         match (verdict, stable) {
             (Verdict::Satisfied, Some(attributes)) => self.complete(logical_id, attributes).map(|()| true),
             (Verdict::Satisfied, None) => Ok(false),
             (Verdict::Waiting, _) => Ok(false),
             (verdict, _) => {
                 let signallers = match &verdict {
-                    Verdict::Failed { by } => by.clone(),
+                    // Signals need not come from instances; those that do have their ids.
+                    Verdict::Failed { by } if by.iter().all(|id| id.starts_with("i-")) => by.clone(),
                     _ => self.silent(logical_id, attempt),
                 };
-                let reason = waits.as_ref().and_then(|wait| signals::reason(&verdict, wait)).unwrap_or_default();
+                let reason =
+                    waits.as_ref().and_then(|wait| signals::reason(&verdict, wait)).unwrap_or_default();
                 let found = self.host.diagnose(&signallers).await;
                 self.fail(logical_id, with_diagnosis(reason, found)).map(|()| true)
             }
@@ -152,7 +158,8 @@ impl<H: Host> Work<'_, H> {
     /// The instances that should signal and have not.
     fn silent(&self, logical_id: &str, attempt: &Attempt) -> Vec<String> {
         let Ok(kind) = self.kind(&attempt.target.type_) else { return Vec::new() };
-        let mut instances = kind.signallers(&self.ctx, attempt.target.physical_id.as_deref().unwrap_or_default());
+        let mut instances =
+            kind.signallers(&self.ctx, attempt.target.physical_id.as_deref().unwrap_or_default());
         if let Some(wait) = self.signals(logical_id) {
             instances.retain(|instance| !wait.received.contains_key(instance));
         }
@@ -167,7 +174,9 @@ impl<H: Host> Work<'_, H> {
 
     fn complete(&mut self, logical_id: &str, attributes: Attributes) -> Result<(), StoreError> {
         self.amend(logical_id, |journal, resource| {
-            let Step::Active(attempt) = std::mem::replace(&mut resource.step, Step::Done) else { return Ok(()) };
+            let Step::Active(attempt) = std::mem::replace(&mut resource.step, Step::Done) else {
+                return Ok(());
+            };
             let mut made = attempt.target;
             made.attributes = attributes;
             let previous = resource.current.replace(made);
@@ -176,7 +185,12 @@ impl<H: Host> Work<'_, H> {
                 (Some(_), _) => ResourceStatus::UpdateComplete,
             };
             if let (Some(what), true) = (previous, attempt.creates) {
-                resource.discards.push(Discard { what, replaced: true, fresh: false, state: DiscardState::Waiting });
+                resource.discards.push(Discard {
+                    what,
+                    replaced: true,
+                    fresh: false,
+                    state: DiscardState::Waiting,
+                });
             }
             journal.resource_becomes(resource, status, None)
         })
@@ -197,12 +211,7 @@ impl<H: Host> Work<'_, H> {
 }
 
 fn wanted<'a>(owner: &'a Owner, attempt: &'a Attempt) -> Wanted<'a> {
-    Wanted {
-        owner,
-        name: &attempt.name,
-        properties: &attempt.target.properties,
-        tags: &attempt.target.tags,
-    }
+    Wanted { owner, name: &attempt.name, properties: &attempt.target.properties, tags: &attempt.target.tags }
 }
 
 fn with_diagnosis(reason: String, found: Option<String>) -> String {

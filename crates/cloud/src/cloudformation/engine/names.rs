@@ -37,7 +37,12 @@ mod tests {
     fn names_fit_their_limit() {
         let cases = [
             ("shop", "Cluster", 64, "shop-Cluster-AAAAAAAAAAAA"),
-            ("todobackend", "ApplicationAutoscalingInstanceRole", 40, "todobackend-ApplicationAuto-AAAAAAAAAAAA"),
+            (
+                "todobackend",
+                "ApplicationAutoscalingInstanceRole",
+                40,
+                "todobackend-ApplicationAuto-AAAAAAAAAAAA",
+            ),
             ("a-very-long-stack-name-indeed", "Role", 32, "a-very-long-st-Role-AAAAAAAAAAAA"),
             ("abcdefghijkl", "mnopqrstuvwx", 24, "abcde-mnopq-AAAAAAAAAAAA"),
         ];

@@ -111,7 +111,8 @@ impl<H: Host> Work<'_, H> {
 
     /// The sweep is over; `stuck` are the resources that could not be deleted.
     pub(super) fn swept(&mut self, stuck: &[String]) -> Result<Advance, StoreError> {
-        let end = end_of(self.operation.kind, self.operation.failed, self.operation.on_failure, !stuck.is_empty());
+        let end =
+            end_of(self.operation.kind, self.operation.failed, self.operation.on_failure, !stuck.is_empty());
         let reason = (!stuck.is_empty() && end.is_failure())
             .then(|| format!("The following resource(s) failed to delete: [{}]. ", stuck.join(", ")));
         let now = self.host.now();
@@ -124,7 +125,9 @@ impl<H: Host> Work<'_, H> {
                 journal.stack.deleted.get_or_insert(now);
             }
             for resource in journal.tx.list::<Resource>(&journal.stack.region) {
-                if resource.stack_id == journal.stack.id && (resource.before.is_some() || resource.step != Step::Done) {
+                if resource.stack_id == journal.stack.id
+                    && (resource.before.is_some() || resource.step != Step::Done)
+                {
                     let mut resource = Resource::clone(&resource);
                     resource.before = None;
                     resource.step = Step::Done;
@@ -137,7 +140,11 @@ impl<H: Host> Work<'_, H> {
 }
 
 /// Puts the operation into a phase.
-pub(super) fn enter(journal: &mut crate::cloudformation::events::Journal<'_, '_>, phase: Phase, failed: bool) {
+pub(super) fn enter(
+    journal: &mut crate::cloudformation::events::Journal<'_, '_>,
+    phase: Phase,
+    failed: bool,
+) {
     if let Some(operation) = &mut journal.stack.operation {
         operation.phase = phase;
         operation.prepared = false;
@@ -179,10 +186,18 @@ fn end_of(kind: OperationKind, failed: bool, on_failure: OnFailure, stuck: bool)
         (OperationKind::Update, false) => End::Updated,
         (OperationKind::Update, true) => End::UpdateRolledBack,
         (OperationKind::Create, _) if on_failure != OnFailure::Delete => {
-            if stuck { End::RollbackFailed } else { End::RolledBack }
+            if stuck {
+                End::RollbackFailed
+            } else {
+                End::RolledBack
+            }
         }
         (OperationKind::Create | OperationKind::Delete, _) => {
-            if stuck { End::DeleteFailed } else { End::Deleted }
+            if stuck {
+                End::DeleteFailed
+            } else {
+                End::Deleted
+            }
         }
     }
 }
@@ -206,7 +221,11 @@ mod tests {
             (K::Delete, false, Rollback, true, StackStatus::DeleteFailed),
         ];
         for (kind, failed, on_failure, stuck, expected) in cases {
-            assert_eq!(end_of(kind, failed, on_failure, stuck).status(), expected, "{kind:?} {failed} {stuck}");
+            assert_eq!(
+                end_of(kind, failed, on_failure, stuck).status(),
+                expected,
+                "{kind:?} {failed} {stuck}"
+            );
         }
     }
 }

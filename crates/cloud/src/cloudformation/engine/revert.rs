@@ -32,7 +32,10 @@ impl<H: Host> Work<'_, H> {
     /// Whether everything that the resource needed before is as it was.
     fn may_revert(&self, resource: &Resource) -> bool {
         resource.before.as_ref().is_some_and(|before| {
-            before.needs.iter().all(|id| self.resources.get(id).is_none_or(|needed| needed.step == Step::Done))
+            before
+                .needs
+                .iter()
+                .all(|id| self.resources.get(id).is_none_or(|needed| needed.step == Step::Done))
         })
     }
 
@@ -126,7 +129,8 @@ impl<H: Host> Work<'_, H> {
 /// whether another incarnation was put back in its place. A resource that was changed in place is left
 /// [`Step::Waiting`].
 fn reinstate(resource: &mut Resource) -> bool {
-    let id = |incarnation: &Option<Incarnation>| incarnation.as_ref().and_then(|known| known.physical_id.clone());
+    let id =
+        |incarnation: &Option<Incarnation>| incarnation.as_ref().and_then(|known| known.physical_id.clone());
     resource.step = Step::Done;
     let Some(before) = resource.before.clone() else {
         discard_current(resource);

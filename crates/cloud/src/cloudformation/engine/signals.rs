@@ -84,7 +84,11 @@ mod tests {
         ];
         for (count, signals, second, expected) in cases {
             let wait = wait(count, signals);
-            assert_eq!(verdict(&wait, Timestamp::from_second(second).unwrap()), expected, "{count} {signals:?}");
+            assert_eq!(
+                verdict(&wait, Timestamp::from_second(second).unwrap()),
+                expected,
+                "{count} {signals:?}"
+            );
         }
     }
 

@@ -51,7 +51,9 @@ async fn work<H: Host>(engine: Arc<Engine<H>>, region: String, stack_id: String)
             Ok(Advance::Moved) => continue,
             Ok(Advance::Idle) => return stack_id,
             Ok(Advance::Waiting) => {}
-            Err(error) => tracing::error!(stack = stack_id, %error, "cannot write a stack's progress; trying again"),
+            Err(error) => {
+                tracing::error!(stack = stack_id, %error, "cannot write a stack's progress; trying again")
+            }
         }
         // Whether the time or a change ends the wait makes no difference: the stack is looked at again.
         let _ = tokio::time::timeout(TICK, changes.changed()).await;

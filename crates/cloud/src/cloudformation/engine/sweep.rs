@@ -43,9 +43,10 @@ impl<H: Host> Work<'_, H> {
     fn prepare_sweep(&mut self) -> Result<Advance, StoreError> {
         let all = self.operation.kind != OperationKind::Update;
         let kept = match (&self.stack.definition, all || self.operation.failed) {
-            (Some(definition), false) => {
-                self.blueprint(definition).ok().map(|blueprint| blueprint.resources().keys().cloned().collect())
-            }
+            (Some(definition), false) => self
+                .blueprint(definition)
+                .ok()
+                .map(|blueprint| blueprint.resources().keys().cloned().collect()),
             _ => None::<std::collections::BTreeSet<String>>,
         };
         let fresh = self.creating();
@@ -74,7 +75,8 @@ impl<H: Host> Work<'_, H> {
 
     /// Takes one deletion a step further; tells whether anything was done.
     fn delete(&mut self, (logical_id, index): &Slot) -> Result<bool, StoreError> {
-        let Some(discard) = self.resources.get(logical_id).and_then(|r| r.discards.get(*index)).cloned() else {
+        let Some(discard) = self.resources.get(logical_id).and_then(|r| r.discards.get(*index)).cloned()
+        else {
             return Ok(false);
         };
         match &discard.state {
@@ -84,9 +86,13 @@ impl<H: Host> Work<'_, H> {
                 self.begin_delete(logical_id, *index)?;
                 self.call_delete(logical_id, *index, &discard.what)
             }
-            DiscardState::Deleting { accepted: false, .. } => self.call_delete(logical_id, *index, &discard.what),
+            DiscardState::Deleting { accepted: false, .. } => {
+                self.call_delete(logical_id, *index, &discard.what)
+            }
             DiscardState::Deleting { accepted: true, .. } => {
-                match self.existing(logical_id, &discard.what, |kind, ctx, existing| kind.deleted(ctx, existing)) {
+                match self
+                    .existing(logical_id, &discard.what, |kind, ctx, existing| kind.deleted(ctx, existing))
+                {
                     Ok(false) => Ok(false),
                     Ok(true) => self.gone(logical_id, *index),
                     Err(failure) => self.stuck(logical_id, *index, failure.reason),
@@ -100,7 +106,8 @@ impl<H: Host> Work<'_, H> {
         if self.operation.retain.contains(logical_id) {
             return true;
         }
-        let policy = if discard.replaced { discard.what.replace_policy } else { discard.what.deletion_policy };
+        let policy =
+            if discard.replaced { discard.what.replace_policy } else { discard.what.deletion_policy };
         let failed_creation = discard.fresh && self.operation.failed;
         match policy {
             Policy::Delete => false,
@@ -118,7 +125,12 @@ impl<H: Host> Work<'_, H> {
         })
     }
 
-    fn call_delete(&mut self, logical_id: &str, index: usize, what: &Incarnation) -> Result<bool, StoreError> {
+    fn call_delete(
+        &mut self,
+        logical_id: &str,
+        index: usize,
+        what: &Incarnation,
+    ) -> Result<bool, StoreError> {
         let answer = self.existing(logical_id, what, |kind, ctx, existing| {
             kind.delete(ctx, existing)?;
             kind.deleted(ctx, existing)
@@ -163,8 +175,12 @@ impl<H: Host> Work<'_, H> {
     ) -> Result<bool, Failure> {
         let Some(physical_id) = &what.physical_id else { return Ok(true) };
         let owner = self.owner(logical_id);
-        let existing =
-            Existing { owner: &owner, physical_id, properties: &what.properties, attributes: &what.attributes };
+        let existing = Existing {
+            owner: &owner,
+            physical_id,
+            properties: &what.properties,
+            attributes: &what.attributes,
+        };
         ask(self.kind(&what.type_)?, &self.ctx, &existing)
     }
 
@@ -277,10 +293,31 @@ mod tests {
     #[test]
     fn things_are_deleted_before_what_they_need() {
         let cases: [(&[Resource], &[&str]); 3] = [
-            (&[resource("Group", &["Config"], false), resource("Config", &["Wall"], false), resource("Wall", &[], false)], &["Group"]),
-            (&[resource("Config", &["Wall"], false), resource("Wall", &[], false), resource("Other", &[], false)], &["Config", "Other"]),
+            (
+                &[
+                    resource("Group", &["Config"], false),
+                    resource("Config", &["Wall"], false),
+                    resource("Wall", &[], false),
+                ],
+                &["Group"],
+            ),
+            (
+                &[
+                    resource("Config", &["Wall"], false),
+                    resource("Wall", &[], false),
+                    resource("Other", &[], false),
+                ],
+                &["Config", "Other"],
+            ),
             // What a stuck one needs has to stay; the rest goes.
-            (&[resource("Config", &["Wall"], true), resource("Wall", &[], false), resource("Other", &[], false)], &["Other"]),
+            (
+                &[
+                    resource("Config", &["Wall"], true),
+                    resource("Wall", &[], false),
+                    resource("Other", &[], false),
+                ],
+                &["Other"],
+            ),
         ];
         for (resources, expected) in cases {
             let found: Vec<String> = deletable(resources.iter()).into_iter().map(|(id, _)| id).collect();

@@ -20,7 +20,9 @@ async fn a_stack_is_made_in_order_and_deleted_in_reverse() {
     assert_eq!(bench.status("fleet"), "CREATE_IN_PROGRESS");
     bench.settle("fleet").await;
     let told = bench.told("fleet");
-    let at = |what: &str| told.iter().position(|event| event == what).unwrap_or_else(|| panic!("{what}: {told:#?}"));
+    let at = |what: &str| {
+        told.iter().position(|event| event == what).unwrap_or_else(|| panic!("{what}: {told:#?}"))
+    };
     assert!(at("Pier CREATE_COMPLETE") < at("Ship CREATE_IN_PROGRESS"));
     assert!(at("Buoy CREATE_IN_PROGRESS") < at("Pier CREATE_COMPLETE"), "what needs nothing begins at once");
     assert!(at("Ship CREATE_IN_PROGRESS") < at("Ship CREATE_IN_PROGRESS: Resource creation Initiated"));
@@ -156,7 +158,9 @@ Resources:
     assert_eq!(bench.status("fleet"), "UPDATE_ROLLBACK_COMPLETE");
     assert_eq!(bench.host.world.lock().toys, before);
     assert!(bench.told("fleet").iter().any(|event| {
-        event.starts_with("fleet UPDATE_ROLLBACK_IN_PROGRESS: The following resource(s) failed to update: [Ship]")
+        event.starts_with(
+            "fleet UPDATE_ROLLBACK_IN_PROGRESS: The following resource(s) failed to update: [Ship]",
+        )
     }));
     assert_eq!(bench.update("fleet", FLEET).unwrap_err().message, "No updates are to be performed.");
 }
@@ -190,7 +194,15 @@ Resources:
 ";
     bench.create("s", template).unwrap();
     bench.settle("s").await;
-    bench.update("s", &template.replace("UpdateReplacePolicy: Retain", "UpdateReplacePolicy: Retain, Properties: {Name: new}")).unwrap();
+    bench
+        .update(
+            "s",
+            &template.replace(
+                "UpdateReplacePolicy: Retain",
+                "UpdateReplacePolicy: Retain, Properties: {Name: new}",
+            ),
+        )
+        .unwrap();
     bench.settle("s").await;
     assert_eq!(bench.toys().len(), 3, "the replaced one is kept");
     bench.delete("s").unwrap();
@@ -281,7 +293,10 @@ async fn events_have_rising_times_and_ids_of_their_own() {
     bench.create("fleet", FLEET).unwrap();
     bench.settle("fleet").await;
     let stack = bench.stack("fleet");
-    let events = crate::cloudformation::events::newest_first(crate::cloudformation::engine::Host::store(&*bench.host), &stack);
+    let events = crate::cloudformation::events::newest_first(
+        crate::cloudformation::engine::Host::store(&*bench.host),
+        &stack,
+    );
     assert!(events.is_sorted_by(|a, b| a.at > b.at));
     let ids: std::collections::BTreeSet<&str> = events.iter().map(|event| event.event_id.as_str()).collect();
     assert_eq!(ids.len(), events.len());

@@ -156,7 +156,8 @@ impl Bench {
     /// The newest stack of a name, deleted ones too.
     pub fn stack(&self, name: &str) -> Arc<Stack> {
         let stacks = self.host.store.list::<Stack>(REGION);
-        let newest = stacks.into_iter().filter(|s| s.name == name).max_by_key(|s| (s.status.exists(), s.created));
+        let newest =
+            stacks.into_iter().filter(|s| s.name == name).max_by_key(|s| (s.status.exists(), s.created));
         newest.unwrap()
     }
 

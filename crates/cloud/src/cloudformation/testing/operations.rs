@@ -30,17 +30,50 @@ fn describe(bench: &Bench, stack: &str, set: &str) -> wire::DescribeChangeSetOut
 fn what_is_wrong_is_told_with_its_place_and_leaves_no_stack() {
     let cases = [
         ("Resources: {", "Template format error: YAML not well-formed."),
-        ("Resources: {A: {Type: 'Test::Nothing'}}", "Unrecognized resource types: [Test::Nothing] (line 1, column 23, at Resources/A/Type)"),
-        ("Resources:\n  A:\n    Type: Test::Toy\n    Properties:\n      Sise: 1\n", "Encountered unsupported property Sise (line 5, column 7, at Resources/A/Properties/Sise)"),
-        ("Resources: {A: {Type: 'Test::Toy', Properties: {Near: !GetAtt B.Age}}, B: {Type: 'Test::Toy'}}", "attribute"),
-        ("Resources: {A: {Type: 'Test::Toy', DependsOn: B}, B: {Type: 'Test::Toy', DependsOn: A}}", "Circular dependency between resources: [A, B]"),
-        ("Parameters: {P: {Type: String}}\nResources: {A: {Type: 'Test::Toy', Properties: {Name: !Ref P}}}", "Parameters: [P] must have values"),
-        ("Parameters: {V: {Type: 'AWS::EC2::VPC::Id', Default: vpc-x}}\nResources: {A: {Type: 'Test::Toy', Properties: {Name: !Ref V}}}", "Parameter validation failed: parameter value vpc-x for parameter name V does not exist"),
-        ("Parameters: {S: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /no}}\nResources: {A: {Type: 'Test::Toy', Properties: {Size: !Ref S}}}", "Unable to fetch parameters [/no] from parameter store"),
-        ("Resources:\n  A:\n    Type: Test::Toy\n    Properties:\n      Near: nowhere\n", "The place 'nowhere' does not exist (line 5, column 13, at Resources/A/Properties/Near)"),
-        ("Resources: {A: {Type: 'Test::Toy', DeletionPolicy: Snapshot}}", "DeletionPolicy Snapshot is not supported for resource type Test::Toy (line 1, column 13, at Resources/A/DeletionPolicy)"),
-        ("Resources: {A: {Type: 'Test::Crew', UpdatePolicy: {AutoScalingRollingUpdate: {MaxBatchSize: 1}}}}", "UpdatePolicy of resource A is not supported (line 1, column 51, at Resources/A/UpdatePolicy)"),
-        ("Resources: {A: {Type: 'Test::Toy', CreationPolicy: {ResourceSignal: {Count: 1}}}}", "CreationPolicy is not supported for resource type Test::Toy"),
+        (
+            "Resources: {A: {Type: 'Test::Nothing'}}",
+            "Unrecognized resource types: [Test::Nothing] (line 1, column 23, at Resources/A/Type)",
+        ),
+        (
+            "Resources:\n  A:\n    Type: Test::Toy\n    Properties:\n      Sise: 1\n",
+            "Encountered unsupported property Sise (line 5, column 7, at Resources/A/Properties/Sise)",
+        ),
+        (
+            "Resources: {A: {Type: 'Test::Toy', Properties: {Near: !GetAtt B.Age}}, B: {Type: 'Test::Toy'}}",
+            "attribute",
+        ),
+        (
+            "Resources: {A: {Type: 'Test::Toy', DependsOn: B}, B: {Type: 'Test::Toy', DependsOn: A}}",
+            "Circular dependency between resources: [A, B]",
+        ),
+        (
+            "Parameters: {P: {Type: String}}\nResources: {A: {Type: 'Test::Toy', Properties: {Name: !Ref P}}}",
+            "Parameters: [P] must have values",
+        ),
+        (
+            "Parameters: {V: {Type: 'AWS::EC2::VPC::Id', Default: vpc-x}}\nResources: {A: {Type: 'Test::Toy', Properties: {Name: !Ref V}}}",
+            "Parameter validation failed: parameter value vpc-x for parameter name V does not exist",
+        ),
+        (
+            "Parameters: {S: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /no}}\nResources: {A: {Type: 'Test::Toy', Properties: {Size: !Ref S}}}",
+            "Unable to fetch parameters [/no] from parameter store",
+        ),
+        (
+            "Resources:\n  A:\n    Type: Test::Toy\n    Properties:\n      Near: nowhere\n",
+            "The place 'nowhere' does not exist (line 5, column 13, at Resources/A/Properties/Near)",
+        ),
+        (
+            "Resources: {A: {Type: 'Test::Toy', DeletionPolicy: Snapshot}}",
+            "DeletionPolicy Snapshot is not supported for resource type Test::Toy (line 1, column 13, at Resources/A/DeletionPolicy)",
+        ),
+        (
+            "Resources: {A: {Type: 'Test::Crew', UpdatePolicy: {AutoScalingRollingUpdate: {MaxBatchSize: 1}}}}",
+            "UpdatePolicy of resource A is not supported (line 1, column 51, at Resources/A/UpdatePolicy)",
+        ),
+        (
+            "Resources: {A: {Type: 'Test::Toy', CreationPolicy: {ResourceSignal: {Count: 1}}}}",
+            "CreationPolicy is not supported for resource type Test::Toy",
+        ),
     ];
     let bench = Bench::new();
     for (template, expected) in cases {
@@ -52,7 +85,11 @@ fn what_is_wrong_is_told_with_its_place_and_leaves_no_stack() {
             assert!(error.message.contains(expected), "{template}\n{}", error.message);
         }
     }
-    assert!(crate::cloudformation::engine::Host::store(&*bench.host).list::<crate::cloudformation::state::Stack>(REGION).is_empty());
+    assert!(
+        crate::cloudformation::engine::Host::store(&*bench.host)
+            .list::<crate::cloudformation::state::Stack>(REGION)
+            .is_empty()
+    );
 }
 
 #[test]
@@ -74,7 +111,10 @@ async fn a_change_set_creates_a_stack_as_deploy_does_it() {
     bench.ask(|request| request.create_change_set(change_set("s", TOY, "CREATE"))).unwrap();
     assert_eq!(bench.status("s"), "REVIEW_IN_PROGRESS");
     let set = describe(&bench, "s", "CREATE-1");
-    assert_eq!((set.status.as_deref(), set.execution_status.as_deref()), (Some("CREATE_COMPLETE"), Some("AVAILABLE")));
+    assert_eq!(
+        (set.status.as_deref(), set.execution_status.as_deref()),
+        (Some("CREATE_COMPLETE"), Some("AVAILABLE"))
+    );
     let change = set.changes[0].resource_change.as_ref().unwrap();
     assert_eq!(change.action.as_deref(), Some("Add"));
     assert!(bench.toys().is_empty(), "nothing is made yet");
@@ -116,12 +156,22 @@ async fn errors_have_the_words_that_clients_look_for() {
     let bench = Bench::new();
     let ask = |name: &str| wire::DescribeStacksInput { stack_name: Some(name.into()), ..Default::default() };
     let absent = bench.ask(|request| request.describe_stacks(ask("no"))).unwrap_err();
-    assert_eq!((absent.code.as_str(), absent.message.as_str()), ("ValidationError", "Stack with id no does not exist"));
+    assert_eq!(
+        (absent.code.as_str(), absent.message.as_str()),
+        ("ValidationError", "Stack with id no does not exist")
+    );
     bench.create("s", TOY).unwrap();
     let again = bench.create("s", TOY).unwrap_err();
-    assert_eq!((again.code.as_str(), again.message.as_str()), ("AlreadyExistsException", "Stack [s] already exists"));
+    assert_eq!(
+        (again.code.as_str(), again.message.as_str()),
+        ("AlreadyExistsException", "Stack [s] already exists")
+    );
     let early = bench.update("s", TOY).unwrap_err();
-    assert!(early.message.ends_with("is in CREATE_IN_PROGRESS state and can not be updated."), "{}", early.message);
+    assert!(
+        early.message.ends_with("is in CREATE_IN_PROGRESS state and can not be updated."),
+        "{}",
+        early.message
+    );
     bench.settle("s").await;
     assert_eq!(bench.update("s", TOY).unwrap_err().message, "No updates are to be performed.");
     for input in [
@@ -151,7 +201,10 @@ async fn a_token_makes_a_repeated_creation_the_same_one() {
     };
     let first = bench.ask(|request| request.create_stack(input("t"))).unwrap();
     assert_eq!(bench.ask(|request| request.create_stack(input("t"))).unwrap(), first);
-    assert_eq!(bench.ask(|request| request.create_stack(input("u"))).unwrap_err().code, "AlreadyExistsException");
+    assert_eq!(
+        bench.ask(|request| request.create_stack(input("u"))).unwrap_err().code,
+        "AlreadyExistsException"
+    );
 }
 
 #[tokio::test]
@@ -173,7 +226,10 @@ Resources:
     };
     let detail = bench.ask_as(&own, |request| request.describe_stack_resource(ask("s"))).unwrap();
     let metadata = detail.stack_resource_detail.unwrap().metadata.unwrap();
-    assert_eq!(metadata, r#"{"AWS::CloudFormation::Init":{"config":{"commands":{"a":{"command":"echo s"}}}}}"#);
+    assert_eq!(
+        metadata,
+        r#"{"AWS::CloudFormation::Init":{"config":{"commands":{"a":{"command":"echo s"}}}}}"#
+    );
     let denied = bench.ask_as(&own, |request| request.describe_stack_resource(ask("other"))).unwrap_err();
     assert_eq!((denied.code.as_str(), denied.status), ("AccessDenied", 403));
     let delete = wire::DeleteStackInput { stack_name: Some("s".into()), ..Default::default() };
@@ -193,11 +249,15 @@ Outputs: {Quay: {Value: !Ref Toy, Export: {Name: the-quay}}}";
     bench.create("b", importer).unwrap();
     bench.settle("b").await;
     assert_eq!(bench.resource("b", "Toy").current.as_ref().unwrap().properties["Near"], "quay");
-    let exports = bench.ask(|request| request.list_exports(wire::ListExportsInput::default())).unwrap().exports;
+    let exports =
+        bench.ask(|request| request.list_exports(wire::ListExportsInput::default())).unwrap().exports;
     assert_eq!(exports[0].value.as_deref(), Some("quay"));
     let input = wire::ListImportsInput { export_name: Some("the-quay".into()), next_token: None };
     assert_eq!(bench.ask(|request| request.list_imports(input)).unwrap().imports, ["b"]);
-    assert_eq!(bench.delete("a").unwrap_err().message, "Export the-quay cannot be deleted as it is in use by b");
+    assert_eq!(
+        bench.delete("a").unwrap_err().message,
+        "Export the-quay cannot be deleted as it is in use by b"
+    );
     bench.delete("b").unwrap();
     bench.settle("b").await;
     bench.delete("a").unwrap();
@@ -235,7 +295,9 @@ async fn on_failure_is_honoured() {
         bench.host.world.lock().refuse_create.insert("Ship".into());
         let input = wire::CreateStackInput {
             stack_name: Some("s".into()),
-            template_body: Some("Resources: {Pier: {Type: 'Test::Toy'}, Ship: {Type: 'Test::Toy', DependsOn: Pier}}".into()),
+            template_body: Some(
+                "Resources: {Pier: {Type: 'Test::Toy'}, Ship: {Type: 'Test::Toy', DependsOn: Pier}}".into(),
+            ),
             on_failure: Some(on_failure.into()),
             ..Default::default()
         };

@@ -2,8 +2,8 @@
 
 use aws_wire::autoscaling::{
     AutoScalingGroup as Group, AutoScalingGroupNamesType, CreateAutoScalingGroupType, CreateOrUpdateTagsType,
-    DeleteAutoScalingGroupType, DeleteTagsType, DescribeScalingActivitiesType, LaunchTemplateSpecification, Tag,
-    UpdateAutoScalingGroupType,
+    DeleteAutoScalingGroupType, DeleteTagsType, DescribeScalingActivitiesType, LaunchTemplateSpecification,
+    Tag, UpdateAutoScalingGroupType,
 };
 use cfn_template::schema::{Kind, Property, ResourceSchema};
 use indexmap::IndexMap;
@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::api::Api;
 use super::{
-    Attributes, Change, Existing, Failure, Made, Owner, Problem, Progress, ResourceType, Wanted, ec2_checks, props,
-    tag,
+    Attributes, Change, Existing, Failure, Made, Owner, Problem, Progress, ResourceType, Wanted, ec2_checks,
+    props, tag,
 };
 
 /// The type.
@@ -74,10 +74,12 @@ impl ResourceType<Api> for AutoScalingGroup {
         {
             problems.push(Problem::new(&["MinSize"], format!("MinSize {min} is greater than MaxSize {max}")));
         }
-        if let (Some(desired), Some(min), Some(max)) = (size("DesiredCapacity"), size("MinSize"), size("MaxSize"))
+        if let (Some(desired), Some(min), Some(max)) =
+            (size("DesiredCapacity"), size("MinSize"), size("MaxSize"))
             && !(min..=max).contains(&desired)
         {
-            let message = format!("DesiredCapacity {desired} must be between MinSize {min} and MaxSize {max}");
+            let message =
+                format!("DesiredCapacity {desired} must be between MinSize {min} and MaxSize {max}");
             problems.push(Problem::new(&["DesiredCapacity"], message));
         }
         let sources = ["LaunchConfigurationName", "LaunchTemplate"];
@@ -103,7 +105,10 @@ impl ResourceType<Api> for AutoScalingGroup {
             health_check_type: props::text(properties, "HealthCheckType"),
             health_check_grace_period: props::integer(properties, "HealthCheckGracePeriod"),
             termination_policies: props::texts(properties, "TerminationPolicies"),
-            new_instances_protected_from_scale_in: props::boolean(properties, "NewInstancesProtectedFromScaleIn"),
+            new_instances_protected_from_scale_in: props::boolean(
+                properties,
+                "NewInstancesProtectedFromScaleIn",
+            ),
             tags: tags(wanted.name, &tags_of(wanted.owner, wanted.tags, properties)),
             ..Default::default()
         };
@@ -124,12 +129,17 @@ impl ResourceType<Api> for AutoScalingGroup {
         let Some(group) = group(api, existing.physical_id)? else {
             return Err(Failure::new(format!("The Auto Scaling group {} is gone", existing.physical_id)));
         };
-        let state = |name| move |i: &&aws_wire::autoscaling::Instance| i.lifecycle_state.as_deref() == Some(name);
+        let state =
+            |name| move |i: &&aws_wire::autoscaling::Instance| i.lifecycle_state.as_deref() == Some(name);
         let in_service = group.instances.iter().filter(state("InService")).count();
-        let desired = group.desired_capacity.and_then(|desired| usize::try_from(desired).ok()).unwrap_or_default();
+        let desired =
+            group.desired_capacity.and_then(|desired| usize::try_from(desired).ok()).unwrap_or_default();
         if in_service == desired && group.instances.len() == desired {
             let arn = group.auto_scaling_group_arn.unwrap_or_default();
-            return Ok(Progress::Ready(Attributes::from([("AutoScalingGroupARN".to_owned(), Value::from(arn))])));
+            return Ok(Progress::Ready(Attributes::from([(
+                "AutoScalingGroupARN".to_owned(),
+                Value::from(arn),
+            )])));
         }
         match failed_launches(api, existing.physical_id)? {
             Some(message) => Err(Failure::new(format!(
@@ -158,7 +168,10 @@ impl ResourceType<Api> for AutoScalingGroup {
             health_check_type: props::text(properties, "HealthCheckType"),
             health_check_grace_period: props::integer(properties, "HealthCheckGracePeriod"),
             termination_policies: props::texts(properties, "TerminationPolicies"),
-            new_instances_protected_from_scale_in: props::boolean(properties, "NewInstancesProtectedFromScaleIn"),
+            new_instances_protected_from_scale_in: props::boolean(
+                properties,
+                "NewInstancesProtectedFromScaleIn",
+            ),
             ..Default::default()
         };
         api.services.autoscaling.update_auto_scaling_group(&api.ctx, input)?;
@@ -187,7 +200,9 @@ impl ResourceType<Api> for AutoScalingGroup {
 
     fn signallers(&self, api: &Api, physical_id: &str) -> Vec<String> {
         match group(api, physical_id) {
-            Ok(Some(group)) => group.instances.into_iter().filter_map(|instance| instance.instance_id).collect(),
+            Ok(Some(group)) => {
+                group.instances.into_iter().filter_map(|instance| instance.instance_id).collect()
+            }
             Ok(None) | Err(_) => Vec::new(),
         }
     }
@@ -202,9 +217,13 @@ fn group(api: &Api, name: &str) -> Result<Option<Group>, Failure> {
 
 /// The message of the last launch, when the last few have all failed.
 fn failed_launches(api: &Api, name: &str) -> Result<Option<String>, Failure> {
-    let input = DescribeScalingActivitiesType { auto_scaling_group_name: Some(name.to_owned()), ..Default::default() };
+    let input = DescribeScalingActivitiesType {
+        auto_scaling_group_name: Some(name.to_owned()),
+        ..Default::default()
+    };
     let activities = api.services.autoscaling.describe_scaling_activities(&api.ctx, input)?.activities;
-    let failed = |activity: &&aws_wire::autoscaling::Activity| activity.status_code.as_deref() == Some("Failed");
+    let failed =
+        |activity: &&aws_wire::autoscaling::Activity| activity.status_code.as_deref() == Some("Failed");
     if activities.iter().take_while(failed).count() < FAILED_LAUNCHES {
         return Ok(None);
     }

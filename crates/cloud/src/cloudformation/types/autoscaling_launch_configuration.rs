@@ -1,7 +1,8 @@
 //! `AWS::AutoScaling::LaunchConfiguration`. It cannot be changed: every change makes another.
 
 use aws_wire::autoscaling::{
-    CreateLaunchConfigurationType, InstanceMonitoring, LaunchConfigurationNameType, LaunchConfigurationNamesType,
+    CreateLaunchConfigurationType, InstanceMonitoring, LaunchConfigurationNameType,
+    LaunchConfigurationNamesType,
 };
 use cfn_template::schema::{Kind, Property, ResourceSchema};
 use serde_json::Value;
@@ -67,8 +68,12 @@ impl ResourceType<Api> for LaunchConfiguration {
         let mut problems = Vec::new();
         props::ask(properties, "ImageId", &mut problems, |id| ec2_checks::image(api, id));
         props::ask(properties, "KeyName", &mut problems, |name| ec2_checks::key_pair(api, name));
-        props::ask(properties, "IamInstanceProfile", &mut problems, |name| iam_checks::instance_profile(api, name));
-        props::ask_each(properties, "SecurityGroups", &mut problems, |id| ec2_checks::security_group(api, id));
+        props::ask(properties, "IamInstanceProfile", &mut problems, |name| {
+            iam_checks::instance_profile(api, name)
+        });
+        props::ask_each(properties, "SecurityGroups", &mut problems, |id| {
+            ec2_checks::security_group(api, id)
+        });
         problems
     }
 

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::api::Api;
 use super::{
-    Attributes, Change, Existing, Failure, Made, Problem, Progress, ResourceType, Wanted, ec2_checks, ec2_tags,
-    iam_checks, known, props,
+    Attributes, Change, Existing, Failure, Made, Problem, Progress, ResourceType, Wanted, ec2_checks,
+    ec2_tags, iam_checks, known, props,
 };
 
 /// The type.
@@ -103,9 +103,11 @@ impl ResourceType<Api> for LaunchTemplate {
             problem.path.insert(0, "LaunchTemplateData".to_owned());
         }
         for member in ["Name", "Arn"] {
-            let profile = data.get("IamInstanceProfile").and_then(|profile| profile.get(member)).and_then(known);
+            let profile =
+                data.get("IamInstanceProfile").and_then(|profile| profile.get(member)).and_then(known);
             if let Some(Err(error)) = profile.map(|name| iam_checks::instance_profile(api, name)) {
-                problems.push(Problem::new(&["LaunchTemplateData", "IamInstanceProfile", member], error.message));
+                problems
+                    .push(Problem::new(&["LaunchTemplateData", "IamInstanceProfile", member], error.message));
             }
         }
         problems
@@ -134,7 +136,10 @@ impl ResourceType<Api> for LaunchTemplate {
     fn find(&self, api: &Api, wanted: &Wanted<'_>) -> Result<Option<Made>, Failure> {
         let filters = ec2_tags::owner_filters(wanted.owner)
             .into_iter()
-            .chain([Filter { name: Some("launch-template-name".to_owned()), values: vec![wanted.name.to_owned()] }])
+            .chain([Filter {
+                name: Some("launch-template-name".to_owned()),
+                values: vec![wanted.name.to_owned()],
+            }])
             .collect();
         let input = DescribeLaunchTemplatesRequest { filters, ..Default::default() };
         let found = api.services.ec2.describe_launch_templates(&api.ctx, input)?;

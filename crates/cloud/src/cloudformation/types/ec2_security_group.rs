@@ -9,7 +9,9 @@ use cfn_template::schema::{Kind, Property, ResourceSchema};
 use serde_json::Value;
 
 use super::api::Api;
-use super::{Change, Existing, Failure, Made, Problem, Progress, ResourceType, Wanted, ec2_checks, ec2_tags, props};
+use super::{
+    Change, Existing, Failure, Made, Problem, Progress, ResourceType, Wanted, ec2_checks, ec2_tags, props,
+};
 
 /// The type.
 pub struct SecurityGroup;
@@ -133,9 +135,12 @@ impl ResourceType<Api> for SecurityGroup {
     }
 
     fn delete(&self, api: &Api, existing: &Existing<'_>) -> Result<(), Failure> {
-        let input =
-            DeleteSecurityGroupRequest { group_id: Some(existing.physical_id.to_owned()), ..Default::default() };
-        props::absent(api.services.ec2.delete_security_group(&api.ctx, input), &["InvalidGroup.NotFound"]).map(drop)
+        let input = DeleteSecurityGroupRequest {
+            group_id: Some(existing.physical_id.to_owned()),
+            ..Default::default()
+        };
+        props::absent(api.services.ec2.delete_security_group(&api.ctx, input), &["InvalidGroup.NotFound"])
+            .map(drop)
     }
 }
 
@@ -152,7 +157,8 @@ fn permissions(rules: &[Value], egress: bool) -> Vec<IpPermission> {
     rules.iter().map(|rule| permission(rule, egress)).collect()
 }
 
-fn permission(rule: &Value, egress: bool) -> IpPermission {
+/// The permission that one rule of a template stands for.
+pub(super) fn permission(rule: &Value, egress: bool) -> IpPermission {
     let description = props::text(rule, "Description");
     let peer = if egress { "DestinationSecurityGroupId" } else { "SourceSecurityGroupId" };
     let (group_id, group_name) = (props::text(rule, peer), props::text(rule, "SourceSecurityGroupName"));
@@ -174,14 +180,21 @@ fn permission(rule: &Value, egress: bool) -> IpPermission {
 }
 
 /// Adds rules one by one: those that are there already are no error.
-fn authorize(api: &Api, id: &str, permissions: &[IpPermission], egress: bool) -> Result<(), Failure> {
+pub(super) fn authorize(
+    api: &Api,
+    id: &str,
+    permissions: &[IpPermission],
+    egress: bool,
+) -> Result<(), Failure> {
     for permission in permissions {
         let (group_id, ip_permissions) = (Some(id.to_owned()), vec![permission.clone()]);
         let answer = if egress {
-            let input = AuthorizeSecurityGroupEgressRequest { group_id, ip_permissions, ..Default::default() };
+            let input =
+                AuthorizeSecurityGroupEgressRequest { group_id, ip_permissions, ..Default::default() };
             api.services.ec2.authorize_security_group_egress(&api.ctx, input).map(drop)
         } else {
-            let input = AuthorizeSecurityGroupIngressRequest { group_id, ip_permissions, ..Default::default() };
+            let input =
+                AuthorizeSecurityGroupIngressRequest { group_id, ip_permissions, ..Default::default() };
             api.services.ec2.authorize_security_group_ingress(&api.ctx, input).map(drop)
         };
         props::absent(answer, &["InvalidPermission.Duplicate"])?;
@@ -190,7 +203,7 @@ fn authorize(api: &Api, id: &str, permissions: &[IpPermission], egress: bool) ->
 }
 
 /// Takes rules away one by one: those that are gone already are no error.
-fn revoke(api: &Api, id: &str, permissions: &[IpPermission], egress: bool) -> Result<(), Failure> {
+pub(super) fn revoke(api: &Api, id: &str, permissions: &[IpPermission], egress: bool) -> Result<(), Failure> {
     for permission in permissions {
         let (group_id, ip_permissions) = (Some(id.to_owned()), vec![permission.clone()]);
         let answer = if egress {
@@ -212,7 +225,10 @@ mod tests {
 
     #[test]
     fn rules_become_permissions() {
-        let web = permission(&json!({"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "CidrIp": "10.0.0.0/8", "Description": "web"}), false);
+        let web = permission(
+            &json!({"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "CidrIp": "10.0.0.0/8", "Description": "web"}),
+            false,
+        );
         assert_eq!((web.from_port, web.to_port), (Some(80), Some(80)));
         assert_eq!(web.ip_ranges[0].cidr_ip.as_deref(), Some("10.0.0.0/8"));
         assert_eq!(web.ip_ranges[0].description.as_deref(), Some("web"));

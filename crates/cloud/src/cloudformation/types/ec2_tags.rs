@@ -14,7 +14,8 @@ pub fn specifications(resource_type: &str, tags: &IndexMap<String, String>) -> V
 
 /// Filters that only a resource of this owner passes.
 pub fn owner_filters(owner: &Owner) -> [Filter; 2] {
-    let filter = |key: &str, value: &str| Filter { name: Some(format!("tag:{key}")), values: vec![value.to_owned()] };
+    let filter =
+        |key: &str, value: &str| Filter { name: Some(format!("tag:{key}")), values: vec![value.to_owned()] };
     [filter(tag::STACK_ID, &owner.stack_id), filter(tag::LOGICAL_ID, &owner.logical_id)]
 }
 
@@ -34,7 +35,9 @@ pub fn update(api: &Api, change: &Change<'_>) -> Result<(), Failure> {
     }
     if !removed.is_empty() {
         let tags = removed.into_iter().map(|key| Tag { key: Some(key), value: None }).collect();
-        api.services.ec2.delete_tags(&api.ctx, DeleteTagsRequest { resources, tags, ..Default::default() })?;
+        api.services
+            .ec2
+            .delete_tags(&api.ctx, DeleteTagsRequest { resources, tags, ..Default::default() })?;
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! `AWS::ECS::Cluster`.
 
 use aws_wire::ecs::{
-    Cluster as Described, ClusterSetting, CreateClusterRequest, DeleteClusterRequest, DescribeClustersRequest, Tag,
-    TagResourceRequest, UntagResourceRequest, UpdateClusterRequest,
+    Cluster as Described, ClusterSetting, CreateClusterRequest, DeleteClusterRequest,
+    DescribeClustersRequest, Tag, TagResourceRequest, UntagResourceRequest, UpdateClusterRequest,
 };
 use cfn_template::schema::{Kind, Property, ResourceSchema};
 use serde_json::Value;
@@ -91,8 +91,7 @@ impl ResourceType<Api> for Cluster {
 }
 
 fn active(api: &Api, name: &str) -> Result<Option<Described>, Failure> {
-    let input =
-        DescribeClustersRequest { clusters: vec![name.to_owned()], include: vec!["TAGS".to_owned()] };
+    let input = DescribeClustersRequest { clusters: vec![name.to_owned()], include: vec!["TAGS".to_owned()] };
     let found = api.services.ecs.describe_clusters(&api.ctx, input)?;
     Ok(found.clusters.into_iter().find(|cluster| cluster.status.as_deref() == Some("ACTIVE")))
 }
@@ -104,7 +103,10 @@ fn made(name: &str, cluster: Option<Described>) -> Made {
 fn settings(properties: &Value) -> Vec<ClusterSetting> {
     props::list(properties, "ClusterSettings")
         .iter()
-        .map(|setting| ClusterSetting { name: props::text(setting, "Name"), value: props::text(setting, "Value") })
+        .map(|setting| ClusterSetting {
+            name: props::text(setting, "Name"),
+            value: props::text(setting, "Value"),
+        })
         .collect()
 }
 

@@ -44,7 +44,12 @@ impl ResourceType<Api> for InstanceProfile {
         let input = CreateInstanceProfileRequest {
             instance_profile_name: Some(wanted.name.to_owned()),
             path: props::text(wanted.properties, "Path"),
-            tags: wanted.owner.tags(wanted.tags).into_iter().map(|(key, value)| new_tag(key, value)).collect(),
+            tags: wanted
+                .owner
+                .tags(wanted.tags)
+                .into_iter()
+                .map(|(key, value)| new_tag(key, value))
+                .collect(),
         };
         let created = api.services.iam.create_instance_profile(&api.ctx, input)?.instance_profile;
         Ok(made(wanted.name, created))

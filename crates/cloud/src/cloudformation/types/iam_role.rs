@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use aws_wire::iam::{
-    AttachRolePolicyRequest, CreateRoleRequest, DeleteRolePolicyRequest, DeleteRoleRequest, DetachRolePolicyRequest,
-    GetRoleRequest, ListAttachedRolePoliciesRequest, ListRolePoliciesRequest, PutRolePolicyRequest, Role as Described,
-    Tag, TagRoleRequest, UntagRoleRequest, UpdateAssumeRolePolicyRequest, UpdateRoleRequest,
+    AttachRolePolicyRequest, CreateRoleRequest, DeleteRolePolicyRequest, DeleteRoleRequest,
+    DetachRolePolicyRequest, GetRoleRequest, ListAttachedRolePoliciesRequest, ListRolePoliciesRequest,
+    PutRolePolicyRequest, Role as Described, Tag, TagRoleRequest, UntagRoleRequest,
+    UpdateAssumeRolePolicyRequest, UpdateRoleRequest,
 };
 use cfn_template::schema::{Kind, Property, ResourceSchema};
 use serde_json::Value;
@@ -123,12 +124,15 @@ fn made(name: &str, role: Option<Described>) -> Made {
 fn set_policies(api: &Api, name: &str, properties: &Value) -> Result<(), Failure> {
     let wanted: BTreeMap<String, String> = props::list(properties, "Policies")
         .iter()
-        .filter_map(|policy| Some((props::text(policy, "PolicyName")?, props::document(policy, "PolicyDocument")?)))
+        .filter_map(|policy| {
+            Some((props::text(policy, "PolicyName")?, props::document(policy, "PolicyDocument")?))
+        })
         .collect();
     let role_name = Some(name.to_owned());
     let present = inline_policies(api, name)?;
     for policy in present.iter().filter(|policy| !wanted.contains_key(*policy)) {
-        let input = DeleteRolePolicyRequest { role_name: role_name.clone(), policy_name: Some(policy.clone()) };
+        let input =
+            DeleteRolePolicyRequest { role_name: role_name.clone(), policy_name: Some(policy.clone()) };
         props::absent(api.services.iam.delete_role_policy(&api.ctx, input), NOT_FOUND)?;
     }
     for (policy, document) in wanted {
@@ -156,7 +160,8 @@ fn inline_policies(api: &Api, name: &str) -> Result<Vec<String>, Failure> {
     let mut names = Vec::new();
     let mut marker = None;
     loop {
-        let input = ListRolePoliciesRequest { role_name: Some(name.to_owned()), marker, ..Default::default() };
+        let input =
+            ListRolePoliciesRequest { role_name: Some(name.to_owned()), marker, ..Default::default() };
         let page = api.services.iam.list_role_policies(&api.ctx, input)?;
         names.extend(page.policy_names);
         marker = page.marker.filter(|_| page.is_truncated == Some(true));
@@ -170,7 +175,11 @@ fn attached_policies(api: &Api, name: &str) -> Result<Vec<String>, Failure> {
     let mut arns = Vec::new();
     let mut marker = None;
     loop {
-        let input = ListAttachedRolePoliciesRequest { role_name: Some(name.to_owned()), marker, ..Default::default() };
+        let input = ListAttachedRolePoliciesRequest {
+            role_name: Some(name.to_owned()),
+            marker,
+            ..Default::default()
+        };
         let page = api.services.iam.list_attached_role_policies(&api.ctx, input)?;
         arns.extend(page.attached_policies.into_iter().filter_map(|policy| policy.policy_arn));
         marker = page.marker.filter(|_| page.is_truncated == Some(true));

@@ -7,12 +7,21 @@ pub mod api;
 mod autoscaling_group;
 mod autoscaling_launch_configuration;
 pub(super) mod ec2_checks;
+mod ec2_internet_gateway;
 mod ec2_launch_template;
+mod ec2_route;
+mod ec2_route_table;
 mod ec2_security_group;
+mod ec2_security_group_rule;
+mod ec2_subnet;
+mod ec2_subnet_route_table_association;
 mod ec2_tags;
+mod ec2_vpc;
+mod ec2_vpc_gateway_attachment;
 mod ecs_cluster;
 mod iam_checks;
 mod iam_instance_profile;
+mod iam_policy;
 mod iam_role;
 mod props;
 mod ssm_parameter;
@@ -49,7 +58,8 @@ pub trait ResourceType<C>: Send + Sync {
 
     /// The name or token chosen before creation.
     fn choose_name(&self, owner: &Owner, properties: &Value) -> String {
-        let given = self.name_property().and_then(|property| properties.get(property)).and_then(Value::as_str);
+        let given =
+            self.name_property().and_then(|property| properties.get(property)).and_then(Value::as_str);
         match given {
             Some(name) => name.to_owned(),
             None => names::generate(&owner.stack_name, &owner.logical_id, self.name_limit()),
@@ -249,7 +259,8 @@ impl Failure {
 }
 
 /// Codes with which services refuse a deletion while something still uses the resource.
-const IN_USE: &[&str] = &["DependencyViolation", "ResourceInUse", "DeleteConflict", "ScalingActivityInProgress"];
+const IN_USE: &[&str] =
+    &["DependencyViolation", "ResourceInUse", "DeleteConflict", "ScalingActivityInProgress"];
 
 impl From<aws_wire::Error> for Failure {
     fn from(error: aws_wire::Error) -> Self {
@@ -301,10 +312,20 @@ pub fn registry() -> Types<api::Api> {
     types
         .add(autoscaling_group::AutoScalingGroup)
         .add(autoscaling_launch_configuration::LaunchConfiguration)
+        .add(ec2_internet_gateway::InternetGateway)
         .add(ec2_launch_template::LaunchTemplate)
+        .add(ec2_route::Route)
+        .add(ec2_route_table::RouteTable)
         .add(ec2_security_group::SecurityGroup)
+        .add(ec2_security_group_rule::SecurityGroupEgress)
+        .add(ec2_security_group_rule::SecurityGroupIngress)
+        .add(ec2_subnet::Subnet)
+        .add(ec2_subnet_route_table_association::SubnetRouteTableAssociation)
+        .add(ec2_vpc::Vpc)
+        .add(ec2_vpc_gateway_attachment::VpcGatewayAttachment)
         .add(ecs_cluster::Cluster)
         .add(iam_instance_profile::InstanceProfile)
+        .add(iam_policy::Policy)
         .add(iam_role::Role)
         .add(ssm_parameter::Parameter);
     types

@@ -41,7 +41,8 @@ pub fn document(properties: &Value, name: &str) -> Option<String> {
 /// # Errors
 /// When a value does not have the member's type.
 pub fn request<T: DeserializeOwned>(properties: Value) -> Result<T, Failure> {
-    serde_json::from_value(properties).map_err(|error| Failure::new(format!("Properties validation failed: {error}")))
+    serde_json::from_value(properties)
+        .map_err(|error| Failure::new(format!("Properties validation failed: {error}")))
 }
 
 /// The properties but for some, which the API has otherwise.
@@ -130,7 +131,8 @@ mod tests {
     #[test]
     fn the_resources_own_tags_win() {
         let owner = Owner { stack_id: "arn".into(), stack_name: "s".into(), logical_id: "L".into() };
-        let stack = IndexMap::from([("Env".to_owned(), "dev".to_owned()), ("Team".to_owned(), "a".to_owned())]);
+        let stack =
+            IndexMap::from([("Env".to_owned(), "dev".to_owned()), ("Team".to_owned(), "a".to_owned())]);
         let tags = tags(&owner, &stack, &json!({"Tags": [{"Key": "Env", "Value": "live"}]}));
         assert_eq!(tags["Env"], "live");
         assert_eq!(tags["Team"], "a");

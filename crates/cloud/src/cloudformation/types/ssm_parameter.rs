@@ -44,7 +44,8 @@ impl ResourceType<Api> for Parameter {
     /// Tags cannot be given together with `Overwrite`, so a new parameter is put without.
     fn create(&self, api: &Api, wanted: &Wanted<'_>) -> Result<Made, Failure> {
         let tags = tags_of(wanted.owner, wanted.tags, wanted.properties);
-        let input = PutParameterRequest { tags: wire_tags(&tags), ..put(wanted.name, wanted.properties, false) };
+        let input =
+            PutParameterRequest { tags: wire_tags(&tags), ..put(wanted.name, wanted.properties, false) };
         api.services.ssm.put_parameter(&api.ctx, input)?;
         Ok(made(wanted.name, wanted.properties))
     }
