@@ -32,8 +32,8 @@ def environment(**more):
         if not name.startswith("AWS_") and name not in ("DRYDOCK_STATE", "DRYDOCK")
     }
     base.update(AWS_CONFIG_FILE="/dev/null", AWS_SHARED_CREDENTIALS_FILE="/dev/null")
-    base.update(AWS_EC2_METADATA_DISABLED="true", PYTHONWARNINGS="ignore", LC_ALL="C.UTF-8", **more)
-    return base
+    base.update(AWS_EC2_METADATA_DISABLED="true", PYTHONWARNINGS="ignore", LC_ALL="C.UTF-8")
+    return base | more
 
 
 def drydock(*arguments, env=None, timeout=300, stdin=subprocess.DEVNULL, cwd=None):

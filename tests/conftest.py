@@ -71,13 +71,28 @@ def image(cloud, base_layers):
     return cloud.json("image", "create", "ecs-base")["id"]
 
 
+def cloud_of(item):
+    """The cloud that a test works on, if it has one already."""
+    fixtures = getattr(item, "funcargs", {})
+    found = fixtures.get("fresh_cloud") or fixtures.get("cloud")
+    return found if isinstance(found, clouds.Cloud) else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    cloud = cloud_of(item)
+    item.log_begins = len(cloud.log()) if cloud else 0
+    return (yield)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Shows the end of the daemon's log with a failed test."""
+    """Shows with a failed test what its cloud's daemon logged meanwhile."""
     report = yield
-    cloud = getattr(item, "funcargs", {}).get("cloud") or getattr(item, "funcargs", {}).get("fresh_cloud")
-    if report.failed and isinstance(cloud, clouds.Cloud):
-        report.sections.append(("the daemon's log", cloud.log()[-4000:]))
+    cloud = cloud_of(item)
+    if report.failed and cloud:
+        logged = cloud.log()[getattr(item, "log_begins", 0) :]
+        report.sections.append(("the daemon's log", logged[-6000:]))
     return report
 
 

@@ -123,14 +123,18 @@ REFUSALS = [
     (
         "sts",
         "assume_role",
-        {"RoleArn": "arn:aws:iam::123456789012:role/none", "RoleSessionName": "s"},
+        {"RoleArn": "arn:aws:iam::123456789012:role/none", "RoleSessionName": "test"},
         "AccessDenied",
         "",
     ),
 ]
 
 
-@pytest.mark.parametrize(("service", "operation", "parameters", "codes", "message"), REFUSALS)
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "codes", "message"),
+    REFUSALS,
+    ids=[f"{service}-{operation}" for service, operation, *_ in REFUSALS],
+)
 def test_refusals_have_awss_codes(api, service, operation, parameters, codes, message):
     with pytest.raises(botocore.exceptions.ClientError) as refused:
         getattr(api(service), operation)(**parameters)
@@ -248,7 +252,7 @@ def groups(api):
         made.append(
             ec2.create_security_group(
                 GroupName=f"group-{number}",
-                Description="a test's",
+                Description="made by a test",
                 VpcId=vpc,
                 TagSpecifications=[{"ResourceType": "security-group", "Tags": tags}],
             )["GroupId"]
@@ -267,7 +271,7 @@ def groups(api):
         ({"tag:parity": ["ev*"], "group-name": ["group-2"]}, {2}),
         ({"tag-key": ["parity"]}, set(range(7))),
         ({"tag:parity": ["neither"]}, set()),
-        ({"description": ["a test's"], "tag:parity": ["odd"]}, {1, 3, 5}),
+        ({"description": ["made by a test"], "tag:parity": ["odd"]}, {1, 3, 5}),
     ],
 )
 def test_filters(api, groups, filters, numbers):
