@@ -5,12 +5,13 @@ use std::sync::Arc;
 use aws_wire::Error;
 use aws_wire::cloudformation as wire;
 
+use super::describe::{shown_parameters, shown_tags};
 use super::engine::Host;
 use super::events::{self, Journal};
 use super::request::{PAGE, Request, invalid, refuse};
 use super::stacks::{
     already_exists, check_name, check_updatable, in_state, obsolete_change_sets, parse_on_failure,
-    shown_parameters, shown_tags, template_body, updated_template,
+    template_body, updated_template,
 };
 use super::start::{self, Initiative};
 use super::state::{ChangeSet, OnFailure, Stack};

@@ -6,6 +6,7 @@
 pub mod blueprint;
 mod capabilities;
 mod change_sets;
+mod describe;
 pub mod diagnosis;
 pub mod engine;
 mod events;

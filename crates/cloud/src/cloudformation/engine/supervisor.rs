@@ -1,10 +1,10 @@
 //! Keeps one task at work on every stack that has an operation.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
 use super::{Advance, Engine, Host};
 use crate::cloudformation::state::Stack;
@@ -17,25 +17,25 @@ const TICK: Duration = Duration::from_millis(500);
 pub async fn run<H: Host>(host: Arc<H>) {
     let engine = Arc::new(Engine::new(Arc::clone(&host)));
     let mut changes = host.store().changes();
-    let mut tasks: JoinSet<String> = JoinSet::new();
-    let mut busy: HashSet<String> = HashSet::new();
+    let mut tasks = JoinSet::new();
+    let mut busy: HashMap<Id, String> = HashMap::new();
     loop {
         changes.mark_unchanged();
         for stack in host.store().all::<Stack>() {
-            if stack.operation.is_some() && busy.insert(stack.id.clone()) {
-                tasks.spawn(work(Arc::clone(&engine), stack.region.clone(), stack.id.clone()));
+            if stack.operation.is_some() && !busy.values().any(|id| *id == stack.id) {
+                let task = tasks.spawn(work(Arc::clone(&engine), stack.region.clone(), stack.id.clone()));
+                busy.insert(task.id(), stack.id.clone());
             }
         }
         tokio::select! {
             changed = changes.changed() => if changed.is_err() { return },
-            Some(ended) = tasks.join_next() => match ended {
-                Ok(stack_id) => { busy.remove(&stack_id); }
-                // A task that died has its stack's name in `busy`; forget all, running ones are found again
-                // by their records only after they end, so start over with a clean slate.
+            Some(ended) = tasks.join_next_with_id() => match ended {
+                Ok((task, ())) => { busy.remove(&task); }
                 Err(error) => {
-                    tracing::error!(%error, "a stack's task ended unexpectedly; all stacks are taken up again");
-                    tasks.shutdown().await;
-                    busy.clear();
+                    let stack = busy.remove(&error.id());
+                    tracing::error!(?stack, %error, "a stack's task ended unexpectedly; the stack is taken up again");
+                    // Not at once: what has happened may happen again.
+                    tokio::time::sleep(TICK).await;
                 }
             },
         }
@@ -43,13 +43,13 @@ pub async fn run<H: Host>(host: Arc<H>) {
 }
 
 /// Works on one stack until its operation has ended.
-async fn work<H: Host>(engine: Arc<Engine<H>>, region: String, stack_id: String) -> String {
+async fn work<H: Host>(engine: Arc<Engine<H>>, region: String, stack_id: String) {
     let mut changes = engine.host.store().changes();
     loop {
         changes.mark_unchanged();
         match engine.advance(&region, &stack_id).await {
             Ok(Advance::Moved) => continue,
-            Ok(Advance::Idle) => return stack_id,
+            Ok(Advance::Idle) => return,
             Ok(Advance::Waiting) => {}
             Err(error) => {
                 tracing::error!(stack = stack_id, %error, "cannot write a stack's progress; trying again")
