@@ -16,8 +16,8 @@ use crate::credentials::{RootKey, RootKeyError};
 use crate::gateway::Gateway;
 use crate::http::{HttpService, serve_connection};
 use crate::imds::Imds;
-use crate::store::{Kinds, StoreError};
-use crate::{Cloud, Config, Origin};
+use crate::store::StoreError;
+use crate::{AssemblyError, Cloud, Config, Origin};
 
 /// Why the daemon did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -43,9 +43,12 @@ pub enum DaemonError {
         /// What to do.
         advice: String,
     },
-    /// The host lacks something.
-    #[error("{0}")]
-    Host(String),
+    /// A part of the cloud cannot be opened.
+    #[error(transparent)]
+    Assembly(#[from] AssemblyError),
+    /// Something could not be put away at the end.
+    #[error("not everything was put away: {0}; `drydock cloud reset` sweeps it up")]
+    PowerOff(String),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -122,9 +125,10 @@ impl Daemon {
             Some(part) = parts.join_next() => Err(part),
         };
         parts.shutdown().await;
-        self.cloud.power_off().await;
+        tracing::info!("powering off");
+        let put_away = self.cloud.power_off().await;
         match ended {
-            Ok(()) => Ok(()),
+            Ok(()) => put_away.map_err(DaemonError::PowerOff),
             Err(Ok((part, reason))) => Err(DaemonError::Ended { part, reason }),
             Err(Err(error)) => Err(DaemonError::Ended { part: "a task", reason: error.to_string() }),
         }
@@ -132,11 +136,9 @@ impl Daemon {
 }
 
 fn open_cloud(config: Config) -> Result<Arc<Cloud>, DaemonError> {
-    let mut kinds = Kinds::default();
-    crate::kinds(&mut kinds);
-    let store = crate::Store::open(&config.state_dir.join("state.db"), &kinds)?;
+    let store = crate::open_store(&config.state_dir)?;
     let root_key = RootKey::open(&config.state_dir)?;
-    Cloud::real(config, store, root_key).map(Arc::new).map_err(DaemonError::Host)
+    Ok(Arc::new(Cloud::real(config, store, root_key)?))
 }
 
 async fn serve(listener: TcpListener, gateway: Arc<dyn HttpService>) -> (&'static str, String) {

@@ -4,17 +4,22 @@
 //! makes true what the records say. Handlers only read and write the [`store`]; slow work is done by
 //! reconcilers, so a restarted daemon carries on where it was stopped.
 
+pub mod admin;
 pub mod api;
 pub mod autoscaling;
+mod assembly;
 pub mod cloudformation;
 pub mod context;
 pub mod credentials;
+pub mod daemon;
 pub mod ec2;
 pub mod ecs;
+mod gateway;
 pub mod http;
 pub mod iam;
 pub mod identity;
 pub mod ids;
+mod imds;
 pub mod ssm;
 pub mod store;
 pub mod sts;
@@ -25,8 +30,12 @@ pub mod vpc;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use assembly::{AssemblyError, images_in_use, in_use, kinds, open_store, sweep};
 pub use context::{Caller, Ctx, Origin};
 pub use store::{Record, Store};
+
+/// The number of the local cloud's one account, unless it is given another.
+pub const DEFAULT_ACCOUNT: &str = "123456789012";
 
 /// What the daemon is told when it starts.
 #[derive(Debug, Clone)]
@@ -44,7 +53,7 @@ impl Config {
     pub fn new(state_dir: impl Into<PathBuf>) -> Self {
         Self {
             state_dir: state_dir.into(),
-            account: "123456789012".to_owned(),
+            account: DEFAULT_ACCOUNT.to_owned(),
             default_region: "us-east-1".to_owned(),
         }
     }

@@ -1,1 +1,110 @@
-//! placeholder
+//! The command line of Drydock: one file per verb in [`verbs`].
+
+mod exit;
+mod manifest;
+mod output;
+mod parameters;
+mod recipe;
+mod state;
+mod target;
+mod verbs;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use exit::Failure;
+
+/// Builds ECS container-instance images, deploys ECS clusters, and proves the result: on a local cloud of real
+/// booted machines, or on AWS.
+#[derive(Debug, Parser)]
+#[command(
+    name = "drydock",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  drydock up examples/ecs-cluster         deploy the example and verify it
+  drydock instances ls                    its machines
+  drydock instances exec i-0123… -- docker info
+  drydock down examples/ecs-cluster       delete it again
+  eval $(drydock cloud env)               let aws, boto3, Packer … talk to the local cloud"
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Up(verbs::up::Args),
+    Down(verbs::down::Args),
+    Deploy(verbs::deploy::Args),
+    Events(verbs::events::Args),
+    Verify(verbs::verify::Args),
+    Instances(verbs::instances::Args),
+    Image(verbs::image::Args),
+    Cloud(verbs::cloud::Args),
+    Completion(CompletionArgs),
+}
+
+/// Prints a completion script for a shell
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  drydock completion bash > /etc/bash_completion.d/drydock")]
+struct CompletionArgs {
+    /// The shell
+    shell: clap_complete::Shell,
+}
+
+/// Runs the command line and returns the exit code.
+pub fn run() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
+            // Nothing can be said when neither stream takes it.
+            let _ = error.print();
+            return code;
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("drydock: the asynchronous runtime: {error}");
+            return exit::FAILED;
+        }
+    };
+    match runtime.block_on(dispatch(cli.verb)) {
+        Ok(()) => exit::OK,
+        Err(Failure { code, message }) => {
+            if let Some(message) = message {
+                eprintln!("drydock: {message}");
+            }
+            code
+        }
+    }
+}
+
+async fn dispatch(verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Up(args) => verbs::up::run(args).await,
+        Verb::Down(args) => verbs::down::run(args).await,
+        Verb::Deploy(args) => verbs::deploy::run(args).await,
+        Verb::Events(args) => verbs::events::run(args).await,
+        Verb::Verify(args) => verbs::verify::run(args).await,
+        Verb::Instances(args) => verbs::instances::run(args).await,
+        Verb::Image(args) => verbs::image::run(args).await,
+        Verb::Cloud(args) => verbs::cloud::run(args).await,
+        Verb::Completion(args) => {
+            clap_complete::generate(args.shell, &mut Cli::command(), "drydock", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -38,6 +38,8 @@ pub struct Status {
     pub stacks: usize,
     /// Instances by state, in all regions.
     pub instances: std::collections::BTreeMap<String, usize>,
+    /// The images that instances run from.
+    pub images_in_use: Vec<String>,
 }
 
 /// Asks for twins of somebody's AWS resources under their very ids.

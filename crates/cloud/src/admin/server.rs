@@ -14,7 +14,8 @@ use tokio::sync::watch;
 
 use super::{Adopt, Adopted, Refusal, Status, socket};
 use crate::http::{Answer, HttpService, Request, Response, serve_connection};
-use crate::{Cloud, Origin, cloudformation, ec2};
+use crate::cloudformation::state::Stack;
+use crate::{Cloud, Origin, ec2};
 
 /// Tells the daemon's parts that it is to end.
 pub type Shutdown = watch::Sender<bool>;
@@ -70,7 +71,7 @@ impl AdminServer {
 
     fn status(&self) -> Status {
         let mut instances = BTreeMap::new();
-        for instance in self.cloud.store.all::<ec2::state::Instance>() {
+        for instance in self.cloud.store.all::<ec2::state::InstanceRecord>() {
             *instances.entry(instance.state.name().to_owned()).or_default() += 1;
         }
         Status {
@@ -81,7 +82,8 @@ impl AdminServer {
             account: self.cloud.config.account.clone(),
             uptime_seconds: self.started.elapsed().as_secs(),
             resident_kib: resident_kib(),
-            stacks: cloudformation::stacks_that_exist(&self.cloud.store),
+            stacks: stacks_that_exist(&self.cloud),
+            images_in_use: crate::in_use(&self.cloud.store).into_iter().collect(),
             instances,
         }
     }
@@ -125,4 +127,8 @@ fn resident_kib() -> u64 {
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
         .unwrap_or_default()
+}
+
+fn stacks_that_exist(cloud: &Cloud) -> usize {
+    cloud.store.all::<Stack>().iter().filter(|stack| stack.status.exists()).count()
 }

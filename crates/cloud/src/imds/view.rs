@@ -66,7 +66,9 @@ fn metadata(cloud: &Cloud, instance: &InstanceRecord) -> Option<Metadata> {
         public_key: instance.key_name.clone().zip(instance.public_key.clone()),
         profile: profile_of(cloud, instance),
         block_devices: block_devices(cloud, instance),
-        tags: instance.metadata.tags_enabled.then(|| instance.tags.clone().into_iter().collect()),
+        tags: instance.metadata.tags_enabled.then(|| {
+            instance.tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+        }),
         user_data: instance.user_data.as_deref().and_then(|encoded| STANDARD.decode(encoded).ok()),
     })
 }

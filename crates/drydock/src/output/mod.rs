@@ -1,0 +1,108 @@
+//! What a deployment looks like while it happens: live lines on a terminal, plain lines in a pipe, JSON lines
+//! for machines.
+
+mod live;
+mod plain;
+
+use std::io::{IsTerminal, Write};
+
+use deployer::follow::{Observer, Outcome, Progress};
+use serde::Serialize;
+
+use crate::exit::Failure;
+
+/// The form of a command's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines: one JSON document, or one a line while something happens.
+    Json,
+}
+
+/// `--output`
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct OutputArgs {
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// Shows a stack operation as it happens.
+pub trait Display: Observer {
+    /// A sentence about what is being done.
+    fn note(&mut self, line: &str);
+    /// The end of the operation.
+    fn finish(&mut self, outcome: &Outcome);
+}
+
+impl OutputArgs {
+    /// The display for an operation on a stack.
+    pub fn display(self, stack: &str) -> Box<dyn Display> {
+        match self.output {
+            Format::Json => Box::new(Json),
+            Format::Text if std::io::stdout().is_terminal() => Box::new(live::Live::new(stack)),
+            Format::Text => Box::new(plain::Plain::new(stack)),
+        }
+    }
+
+    /// Prints one document: as JSON, or as `text` says it.
+    ///
+    /// # Errors
+    /// When standard output is closed.
+    pub fn print(self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
+        let line = match self.output {
+            Format::Json => serde_json::to_string_pretty(value).map_err(|error| Failure::failed(error.to_string()))?,
+            Format::Text => text(),
+        };
+        writeln!(std::io::stdout(), "{}", line.trim_end())?;
+        Ok(())
+    }
+}
+
+/// JSON lines: each happening as it comes, the outcome last.
+struct Json;
+
+impl Json {
+    fn line(value: &impl Serialize) {
+        if let Ok(line) = serde_json::to_string(value) {
+            // Who has stopped reading does not want to know.
+            let _ = writeln!(std::io::stdout(), "{line}");
+        }
+    }
+}
+
+impl Observer for Json {
+    fn observe(&mut self, progress: Progress) {
+        Self::line(&progress);
+    }
+}
+
+impl Display for Json {
+    fn note(&mut self, line: &str) {
+        Self::line(&serde_json::json!({ "event": "note", "message": line }));
+    }
+
+    fn finish(&mut self, outcome: &Outcome) {
+        #[derive(Serialize)]
+        struct Last<'a> {
+            event: &'static str,
+            #[serde(flatten)]
+            outcome: &'a Outcome,
+        }
+        Self::line(&Last { event: "outcome", outcome });
+    }
+}
+
+/// The lines that tell people why an operation failed: each resource that failed by itself, with its reason.
+pub fn failure_lines(outcome: &Outcome) -> Vec<String> {
+    outcome
+        .failures
+        .iter()
+        .map(|event| {
+            let reason = event.reason.as_deref().unwrap_or("no reason given");
+            format!("{} {} ({}): {reason}", event.status, event.logical_id, event.resource_type)
+        })
+        .collect()
+}

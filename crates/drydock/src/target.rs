@@ -1,0 +1,109 @@
+//! Which cloud a command talks to: the local one by default, AWS when asked.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use deployer::clients::Identity;
+use deployer::{Clients, Target};
+
+use crate::exit::Failure;
+use crate::state::{StateArgs, local_cloud};
+
+/// Where the other end of the API is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Where {
+    /// The local cloud.
+    #[default]
+    Local,
+    /// AWS, with your own configuration.
+    Aws,
+}
+
+/// The endpoint settings of commands that use the API.
+#[derive(Debug, Clone, clap::Args)]
+pub struct TargetArgs {
+    /// Talk to the local cloud or to AWS with your own configuration
+    #[arg(long, value_enum, default_value_t)]
+    pub target: Where,
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// The local cloud's address, if it is not the one that the state directory tells
+    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL")]
+    pub endpoint_url: Option<String>,
+    /// The region
+    #[arg(long, env = "AWS_REGION")]
+    pub region: Option<String>,
+    /// A profile of your AWS configuration (with --target aws)
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Do not ask before changing anything on AWS
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+}
+
+impl TargetArgs {
+    /// Clients for a command that only looks.
+    ///
+    /// # Errors
+    /// When the target cannot be reached.
+    pub async fn clients(&self) -> Result<Clients, Failure> {
+        Ok(Clients::new(&self.target().await?).await?)
+    }
+
+    /// Clients for a command that changes something: on AWS shows account and region and asks first.
+    ///
+    /// # Errors
+    /// When the target cannot be reached or the user says no.
+    pub async fn clients_to_change(&self, what: &str) -> Result<Clients, Failure> {
+        let clients = self.clients().await?;
+        if self.target == Where::Aws {
+            let identity = clients.identity().await?;
+            confirm(&identity, what, self.yes)?;
+        }
+        Ok(clients)
+    }
+
+    async fn target(&self) -> Result<Target, Failure> {
+        if self.target == Where::Aws {
+            return Ok(Target::Aws { profile: self.profile.clone(), region: self.region.clone() });
+        }
+        if self.profile.is_some() {
+            return Err(Failure::config("--profile is for --target aws; the local cloud has an account of its own"));
+        }
+        let Some(endpoint) = &self.endpoint_url else {
+            let local = local_cloud(&self.state.dir()?).await?;
+            return Ok(Target::Local {
+                endpoint: local.endpoint,
+                region: self.region.clone().unwrap_or(local.region),
+                access_key_id: local.access_key_id,
+                secret_access_key: local.secret_access_key,
+            });
+        };
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Ok(Target::Local {
+            endpoint: endpoint.clone(),
+            region: self
+                .region
+                .clone()
+                .or_else(|| variable("AWS_DEFAULT_REGION"))
+                .unwrap_or_else(|| "us-east-1".to_owned()),
+            access_key_id: variable("AWS_ACCESS_KEY_ID").unwrap_or_else(|| "drydock".to_owned()),
+            secret_access_key: variable("AWS_SECRET_ACCESS_KEY").unwrap_or_else(|| "drydock".to_owned()),
+        })
+    }
+}
+
+/// Shows whose account is about to be changed and asks.
+fn confirm(identity: &Identity, what: &str, yes: bool) -> Result<(), Failure> {
+    eprintln!("AWS account {} in {} as {}", identity.account, identity.region, identity.arn);
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::config(format!("refusing to {what} on AWS unasked; repeat with --yes")));
+    }
+    eprint!("Really {what} there? [y/N] ");
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Failure::failed("nothing was changed")) }
+}
