@@ -1,6 +1,6 @@
 //! Writing down what was decided, inside the transaction in which it was decided.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::decide::Action;
 use super::state::{
@@ -10,6 +10,9 @@ use super::words::{self, Arrival, Departure};
 use super::{activities, launch};
 use crate::ec2::state::InstanceRecord;
 use crate::store::{StoreError, Tx};
+
+/// What lies between the times of two actions that were decided on together.
+const TICK: SignedDuration = SignedDuration::from_micros(1);
 
 /// Applies actions to a group and its instances. Gives back the ids of the machines that are to be ended.
 ///
@@ -24,7 +27,9 @@ pub fn apply(
     let mut after = group.clone();
     let mut to_end = Vec::new();
     let mut is_removed = false;
-    for action in actions {
+    // Activities are told in the order of their times, so each action has a time of its own.
+    let times = std::iter::successors(Some(now), |time| time.checked_add(TICK).ok());
+    for (action, now) in actions.into_iter().zip(times) {
         match action {
             Action::EnterService(id) => {
                 after.setback = None;

@@ -266,7 +266,7 @@ mod tests {
         let mut group = wants(4);
         group.placements = vec![place("z1", "s1"), place("z2", "s2"), place("z2", "s3")];
         let there = [(member("i-1", "z1"), RUNNING)];
-        let expected: Vec<_> = [("z2", "s2"), ("z1", "s1"), ("z2", "s3")]
+        let expected: Vec<_> = [("z2", "s2"), ("z2", "s3"), ("z1", "s1")]
             .into_iter()
             .map(|(zone, subnet)| Action::Launch(place(zone, subnet), difference(1, 4)))
             .collect();

@@ -21,6 +21,8 @@ mod tags;
 mod termination;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use aws_wire::Error;

@@ -62,9 +62,8 @@ pub(super) fn pass(cloud: &Arc<Cloud>, now: Timestamp) -> Result<Duration, Store
                 tracing::warn!(group = group.id, instance = id, %error, "cannot be terminated; to be tried again");
             }
         }
-        if let Some(setback) = &group.setback {
-            let left = setback.retry_at.duration_since(now).max(jiff::SignedDuration::ZERO);
-            wait = wait.min(left.unsigned_abs().max(Duration::from_millis(100)));
+        if let Some(setback) = group.setback.as_ref().filter(|setback| setback.retry_at > now) {
+            wait = wait.min(setback.retry_at.duration_since(now).unsigned_abs());
         }
     }
     launch_all(cloud)?;
@@ -73,7 +72,7 @@ pub(super) fn pass(cloud: &Arc<Cloud>, now: Timestamp) -> Result<Duration, Store
 }
 
 /// Decides about a group and writes it down.
-fn converge(cloud: &Cloud, group: &GroupRecord, now: Timestamp) -> Result<Vec<String>, StoreError> {
+pub(super) fn converge(cloud: &Cloud, group: &GroupRecord, now: Timestamp) -> Result<Vec<String>, StoreError> {
     cloud.store.write(|tx| {
         let Some(group) = tx.get::<GroupRecord>(&group.region, &group.id) else { return Ok(Vec::new()) };
         if has_launches(tx, &group) {

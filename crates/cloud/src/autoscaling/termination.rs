@@ -192,7 +192,7 @@ mod tests {
         ];
         let policies = [TerminationPolicy::OldestInstance];
         let select = |members: &[MemberRecord], count| {
-            super::select(&members.iter().collect::<Vec<_>>(), &policies, count, at(9))
+            select(&members.iter().collect::<Vec<_>>(), &policies, count, at(9))
         };
         assert_eq!(select(&members, 2), ["b", "c"]);
         assert_eq!(select(&members, 3), ["b", "c", "a"]);
