@@ -21,6 +21,8 @@ mod settings;
 pub mod state;
 mod tagging;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use aws_wire::Error;

@@ -41,7 +41,7 @@ enum Step {
 }
 
 /// Brings all records up to date. Writes only what changes, for every write wakes it again.
-fn settle(store: &Store, now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn settle(store: &Store, now: Timestamp) -> Result<(), StoreError> {
     let steps: Vec<_> = store
         .all::<ContainerInstanceRecord>()
         .into_iter()

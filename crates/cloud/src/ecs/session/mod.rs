@@ -11,6 +11,8 @@ mod agent;
 mod handshake;
 mod messages;
 mod telemetry;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
