@@ -231,3 +231,19 @@ async fn a_changed_launch_configuration_is_replaced_and_the_old_one_deleted() {
     assert!(at("base UPDATE_COMPLETE_CLEANUP_IN_PROGRESS") < at("Config DELETE_COMPLETE"));
     tasks.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_size_that_the_group_cannot_have_is_taken_back() {
+    let bench = Bench::new();
+    regions(&bench);
+    let mut tasks = reconcilers(&bench);
+    let ctx = bench.ctx();
+    CloudFormationService.create_stack(&ctx, input(CLUSTER)).unwrap();
+    let instances = until_running(&bench, 1).await;
+    signal(&ctx, &instances[0], "SUCCESS").unwrap();
+    settled(&bench, "CREATE_COMPLETE").await;
+    resize(&ctx, "9");
+    settled(&bench, "UPDATE_ROLLBACK_COMPLETE").await;
+    assert_eq!(running(&bench.cloud), instances, "the instance has gone on");
+    tasks.shutdown().await;
+}

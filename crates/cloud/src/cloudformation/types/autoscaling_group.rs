@@ -68,20 +68,6 @@ impl ResourceType<Api> for AutoScalingGroup {
     fn preflight(&self, api: &Api, properties: &Value) -> Vec<Problem> {
         let mut problems = Vec::new();
         props::ask_each(properties, "VPCZoneIdentifier", &mut problems, |id| ec2_checks::subnet(api, id));
-        let size = |name| properties.get(name).and_then(Value::as_i64);
-        if let (Some(min), Some(max)) = (size("MinSize"), size("MaxSize"))
-            && min > max
-        {
-            problems.push(Problem::new(&["MinSize"], format!("MinSize {min} is greater than MaxSize {max}")));
-        }
-        if let (Some(desired), Some(min), Some(max)) =
-            (size("DesiredCapacity"), size("MinSize"), size("MaxSize"))
-            && !(min..=max).contains(&desired)
-        {
-            let message =
-                format!("DesiredCapacity {desired} must be between MinSize {min} and MaxSize {max}");
-            problems.push(Problem::new(&["DesiredCapacity"], message));
-        }
         let sources = ["LaunchConfigurationName", "LaunchTemplate"];
         if sources.iter().filter(|name| properties.get(**name).is_some()).count() != 1 {
             let message = "Valid requests must contain either LaunchTemplate or LaunchConfigurationName";
