@@ -128,7 +128,8 @@ impl Filters {
     fn accept(&self, activity: &ActivityRecord) -> bool {
         self.after.is_none_or(|after| activity.start >= after)
             && self.before.is_none_or(|before| activity.start <= before)
-            && (self.statuses.is_empty() || self.statuses.iter().any(|status| status == activity.status.name()))
+            && (self.statuses.is_empty()
+                || self.statuses.iter().any(|status| status == activity.status.name()))
     }
 }
 

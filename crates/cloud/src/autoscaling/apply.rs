@@ -95,7 +95,8 @@ fn begin_launch(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let cause = words::launching(group.change.as_deref(), arrival, now);
-    let mut activity = activities::begin(group, &placement, "Launching a new EC2 instance".to_owned(), cause, now);
+    let mut activity =
+        activities::begin(group, &placement, "Launching a new EC2 instance".to_owned(), cause, now);
     let planned = launch::plan(tx, group, &placement);
     let can_be_asked = planned.is_ok();
     match planned {
@@ -193,7 +194,9 @@ pub fn remove(tx: &mut Tx<'_>, group: &GroupRecord) -> Result<(), StoreError> {
     tx.remove::<GroupRecord>(&group.region, &group.id);
     for activity in tx.list::<ActivityRecord>(&group.region) {
         if activity.group_arn == group.arn {
-            tx.update::<ActivityRecord>(&group.region, &activity.id, |activity| activity.group_deleted = true)?;
+            tx.update::<ActivityRecord>(&group.region, &activity.id, |activity| {
+                activity.group_deleted = true
+            })?;
         }
     }
     Ok(())

@@ -73,7 +73,9 @@ pub fn decide(group: &GroupRecord, sights: &[Sight<'_>], now: Timestamp) -> Vec<
 fn fate(group: &GroupRecord, sight: &Sight<'_>) -> Fate {
     let id = || sight.member.id.clone();
     match (sight.member.lifecycle, sight.machine) {
-        (Lifecycle::Terminating, None | Some(InstanceState::Terminated)) => Fate::HasLeft(Some(Action::Forget(id()))),
+        (Lifecycle::Terminating, None | Some(InstanceState::Terminated)) => {
+            Fate::HasLeft(Some(Action::Forget(id())))
+        }
         (Lifecycle::Terminating, Some(InstanceState::ShuttingDown)) => Fate::HasLeft(None),
         (Lifecycle::Terminating, Some(_)) => Fate::HasLeft(Some(Action::EndMachine(id()))),
         (Lifecycle::Pending, Some(InstanceState::Pending)) => by_health(group, sight.member, Vec::new()),
@@ -116,7 +118,12 @@ fn replaces(group: &GroupRecord) -> bool {
 }
 
 /// What is to be done about the number of instances.
-fn capacity(group: &GroupRecord, staying: &[&MemberRecord], actions: &[Action], now: Timestamp) -> Vec<Action> {
+fn capacity(
+    group: &GroupRecord,
+    staying: &[&MemberRecord],
+    actions: &[Action],
+    now: Timestamp,
+) -> Vec<Action> {
     let have = staying.len();
     let want = usize::try_from(group.desired).unwrap_or_default();
     if have > want {
@@ -202,7 +209,8 @@ mod tests {
     }
 
     fn ask(group: &GroupRecord, members: &[(MemberRecord, Option<InstanceState>)]) -> Vec<Action> {
-        let sights: Vec<_> = members.iter().map(|(member, machine)| Sight { member, machine: *machine }).collect();
+        let sights: Vec<_> =
+            members.iter().map(|(member, machine)| Sight { member, machine: *machine }).collect();
         decide(group, &sights, at(1000))
     }
 

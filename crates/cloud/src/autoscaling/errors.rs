@@ -28,7 +28,8 @@ pub fn no_group(name: &str) -> Error {
 
 /// There is a group of that name.
 pub fn group_exists(name: &str) -> Error {
-    let message = format!("AutoScalingGroup by this name already exists - A group with the name {name} already exists");
+    let message =
+        format!("AutoScalingGroup by this name already exists - A group with the name {name} already exists");
     Error::client("AlreadyExists", message)
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use aws_wire::Error;
 use aws_wire::autoscaling::{
     AutoScalingGroup, AutoScalingGroupNamesType, AutoScalingGroupsType, CreateAutoScalingGroupType,
-    DeleteAutoScalingGroupType, LaunchTemplateSpecification, SetDesiredCapacityType, UpdateAutoScalingGroupType,
+    DeleteAutoScalingGroupType, LaunchTemplateSpecification, SetDesiredCapacityType,
+    UpdateAutoScalingGroupType,
 };
 use jiff::Timestamp;
 
@@ -22,7 +23,7 @@ use crate::api::filters::{Field, Selection};
 use crate::api::paging::{Order, PageRequest};
 use crate::api::tags::Tags;
 use crate::store::Tx;
-use crate::{Ctx, ids};
+use crate::{Ctx, ec2, ids};
 
 /// Seconds of cooldown where none are named.
 const DEFAULT_COOLDOWN: i32 = 300;
@@ -206,7 +207,8 @@ fn refuse_delete(members: &[Arc<MemberRecord>]) -> Error {
     )
 }
 
-const FIELDS: &[Field<GroupRecord>] = &[("tag-value", |group, is| group.tags.iter().any(|(_, value)| is(value)))];
+const FIELDS: &[Field<GroupRecord>] =
+    &[("tag-value", |group, is| group.tags.iter().any(|(_, value)| is(value)))];
 
 /// `DescribeAutoScalingGroups`: names that are not there are ignored.
 pub fn describe(ctx: &Ctx, input: AutoScalingGroupNamesType) -> Result<AutoScalingGroupsType, Error> {
@@ -241,6 +243,7 @@ fn to_wire(group: &GroupRecord, members: &[Arc<MemberRecord>]) -> AutoScalingGro
         max_size: Some(group.max),
         desired_capacity: Some(group.desired),
         default_cooldown: Some(group.default_cooldown),
+        availability_zone_ids: group.zones().iter().filter_map(|zone| ec2::zone_id(zone)).collect(),
         availability_zones: group.zones(),
         health_check_type: Some("EC2".to_owned()),
         health_check_grace_period: Some(group.grace_period),
@@ -250,7 +253,11 @@ fn to_wire(group: &GroupRecord, members: &[Arc<MemberRecord>]) -> AutoScalingGro
         vpc_zone_identifier: Some(if group.names_subnets { subnets.join(",") } else { String::new() }),
         status: group.deleting.then(|| "Delete in progress".to_owned()),
         tags: tags::of_group(group),
-        termination_policies: group.termination_policies.iter().map(|policy| policy.name().to_owned()).collect(),
+        termination_policies: group
+            .termination_policies
+            .iter()
+            .map(|policy| policy.name().to_owned())
+            .collect(),
         new_instances_protected_from_scale_in: Some(group.protect_new),
         capacity_rebalance: Some(false),
         ..AutoScalingGroup::default()
@@ -258,7 +265,9 @@ fn to_wire(group: &GroupRecord, members: &[Arc<MemberRecord>]) -> AutoScalingGro
 }
 
 /// A source as answers hold it: a configuration's name or a template.
-pub fn source_to_wire(source: Option<&LaunchSource>) -> (Option<String>, Option<LaunchTemplateSpecification>) {
+pub fn source_to_wire(
+    source: Option<&LaunchSource>,
+) -> (Option<String>, Option<LaunchTemplateSpecification>) {
     match source {
         None => (None, None),
         Some(LaunchSource::Configuration { name }) => (Some(name.clone()), None),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use aws_wire::Error;
 use aws_wire::autoscaling::{
     ActivityType, AttachInstancesQuery, AutoScalingInstanceDetails, AutoScalingInstancesType,
-    DescribeAutoScalingInstancesType, DetachInstancesAnswer, DetachInstancesQuery, Instance, SetInstanceHealthQuery,
-    TerminateInstanceInAutoScalingGroupType,
+    DescribeAutoScalingInstancesType, DetachInstancesAnswer, DetachInstancesQuery, Instance,
+    SetInstanceHealthQuery, TerminateInstanceInAutoScalingGroupType,
 };
 use jiff::Timestamp;
 
@@ -18,10 +18,10 @@ use super::state::{
 };
 use super::words::{self, Departure};
 use super::{activities, apply, paging};
-use crate::Ctx;
 use crate::api::paging::{Limits, Order, PageRequest};
 use crate::ec2::state::{InstanceRecord, InstanceState};
 use crate::store::Tx;
+use crate::{Ctx, ec2};
 
 /// An instance as a group's description holds it.
 pub fn to_wire(member: &MemberRecord) -> Instance {
@@ -31,6 +31,7 @@ pub fn to_wire(member: &MemberRecord) -> Instance {
         instance_type: Some(member.instance_type.clone()),
         image_id: Some(member.image_id.clone()),
         availability_zone: Some(member.placement.zone.clone()),
+        availability_zone_id: ec2::zone_id(&member.placement.zone),
         lifecycle_state: Some(member.lifecycle.name().to_owned()),
         health_status: Some(member.health.name().to_owned()),
         launch_configuration_name,
@@ -48,6 +49,7 @@ fn details(member: &MemberRecord) -> AutoScalingInstanceDetails {
         instance_type: instance.instance_type,
         image_id: instance.image_id,
         availability_zone: instance.availability_zone,
+        availability_zone_id: instance.availability_zone_id,
         lifecycle_state: instance.lifecycle_state,
         // This operation has it in capitals.
         health_status: Some(member.health.name().to_uppercase()),
@@ -59,7 +61,10 @@ fn details(member: &MemberRecord) -> AutoScalingInstanceDetails {
 }
 
 /// `DescribeAutoScalingInstances`: ids that are not there are ignored.
-pub fn describe(ctx: &Ctx, input: DescribeAutoScalingInstancesType) -> Result<AutoScalingInstancesType, Error> {
+pub fn describe(
+    ctx: &Ctx,
+    input: DescribeAutoScalingInstancesType,
+) -> Result<AutoScalingInstancesType, Error> {
     let mut members: Vec<Arc<MemberRecord>> = ctx.cloud.store.list(&ctx.region);
     members.retain(|member| input.instance_ids.is_empty() || input.instance_ids.contains(&member.id));
     let request = PageRequest { max: input.max_records, token: input.next_token.as_deref() };
@@ -162,8 +167,9 @@ fn detach_one(
     now: Timestamp,
 ) -> Result<ActivityRecord, Error> {
     let member = tx.get::<MemberRecord>(&group.region, id).filter(|member| member.group == group.id);
-    let member = member
-        .ok_or_else(|| validation(format!("The instance {id} is not part of Auto Scaling group {}.", group.id)))?;
+    let member = member.ok_or_else(|| {
+        validation(format!("The instance {id} is not part of Auto Scaling group {}.", group.id))
+    })?;
     if member.lifecycle != Lifecycle::InService {
         let state = member.lifecycle.name();
         return Err(validation(format!("The instance {id} is in {state} state and cannot be detached.")));
@@ -171,7 +177,8 @@ fn detach_one(
     tx.remove::<MemberRecord>(&group.region, id);
     tx.update::<InstanceRecord>(&group.region, id, |instance| instance.tags.remove(GROUP_TAG, None))?;
     let cause = words::detaching(id, shrinking, now);
-    let mut activity = activities::begin(group, &member.placement, format!("Detaching EC2 instance: {id}"), cause, now);
+    let mut activity =
+        activities::begin(group, &member.placement, format!("Detaching EC2 instance: {id}"), cause, now);
     activity.finish(ActivityStatus::Successful, now);
     tx.put(activity.clone())?;
     Ok(activity)
@@ -208,7 +215,8 @@ fn attach_one(
     let instance = tx.get::<InstanceRecord>(&group.region, id);
     let instance = instance.ok_or_else(|| validation(format!("Invalid Instance ID(s): [{id}]")))?;
     if instance.state != InstanceState::Running {
-        let message = format!("Instance {id} is not in correct state. Instance(s) must be in 'running' state.");
+        let message =
+            format!("Instance {id} is not in correct state. Instance(s) must be in 'running' state.");
         return Err(validation(message));
     }
     if !group.zones().contains(&instance.zone) {

@@ -30,10 +30,10 @@ pub struct Plan {
 pub enum PlanError {
     /// The launch configuration is gone.
     #[error("The launch configuration '{0}' does not exist.")]
-    NoConfiguration(String),
+    Configuration(String),
     /// The launch template or its version is gone.
     #[error("The launch template '{name}' with version {version} does not exist.")]
-    NoTemplate {
+    Template {
         /// Its name.
         name: String,
         /// The version asked for.
@@ -41,10 +41,10 @@ pub enum PlanError {
     },
     /// The subnet is gone.
     #[error("The subnet ID '{0}' does not exist.")]
-    NoSubnet(String),
+    Subnet(String),
     /// There is no security group of that name in the subnet's VPC.
     #[error("The security group '{name}' does not exist in VPC '{vpc_id}'.")]
-    NoSecurityGroup {
+    SecurityGroup {
         /// The name.
         name: String,
         /// The VPC.
@@ -60,7 +60,7 @@ pub fn plan(tx: &Tx<'_>, group: &GroupRecord, placement: &Placement) -> Result<P
     let mut plan = match &group.source {
         LaunchSource::Configuration { name } => {
             let found = tx.get::<LaunchConfigurationRecord>(&group.region, name);
-            let configuration = found.ok_or_else(|| PlanError::NoConfiguration(name.clone()))?;
+            let configuration = found.ok_or_else(|| PlanError::Configuration(name.clone()))?;
             let groups = security_groups(tx, &group.region, &configuration.given.security_groups, placement)?;
             Plan {
                 request: from_configuration(&configuration.given, groups, placement),
@@ -68,7 +68,9 @@ pub fn plan(tx: &Tx<'_>, group: &GroupRecord, placement: &Placement) -> Result<P
                 source_created: configuration.created,
             }
         }
-        LaunchSource::Template { id, name, version } => from_template(tx, group, (id, name, version), placement)?,
+        LaunchSource::Template { id, name, version } => {
+            from_template(tx, group, (id, name, version), placement)?
+        }
     };
     plan.request.min_count = Some(1);
     plan.request.max_count = Some(1);
@@ -92,7 +94,7 @@ fn from_template(
 ) -> Result<Plan, PlanError> {
     let found = tx.get::<LaunchTemplateRecord>(&group.region, id);
     let found = found.as_ref().and_then(|template| template.version(version));
-    let found = found.ok_or_else(|| PlanError::NoTemplate { name: name.clone(), version: version.clone() })?;
+    let found = found.ok_or_else(|| PlanError::Template { name: name.clone(), version: version.clone() })?;
     let number = found.number.to_string();
     Ok(Plan {
         request: RunInstancesRequest {
@@ -116,7 +118,7 @@ fn security_groups(
     named: &[String],
     placement: &Placement,
 ) -> Result<Vec<String>, PlanError> {
-    let no_subnet = || PlanError::NoSubnet(placement.subnet.clone());
+    let no_subnet = || PlanError::Subnet(placement.subnet.clone());
     let subnet = tx.get::<SubnetRecord>(region, &placement.subnet).ok_or_else(no_subnet)?;
     let groups: Vec<Arc<SecurityGroupRecord>> = tx.list(region);
     let resolve = |name: &String| {
@@ -124,10 +126,9 @@ fn security_groups(
             return Ok(name.clone());
         }
         let found = groups.iter().find(|group| group.vpc_id == subnet.vpc_id && group.name == *name);
-        found.map(|group| group.id.clone()).ok_or_else(|| PlanError::NoSecurityGroup {
-            name: name.clone(),
-            vpc_id: subnet.vpc_id.clone(),
-        })
+        found
+            .map(|group| group.id.clone())
+            .ok_or_else(|| PlanError::SecurityGroup { name: name.clone(), vpc_id: subnet.vpc_id.clone() })
     };
     named.iter().map(resolve).collect()
 }
@@ -151,10 +152,10 @@ fn from_configuration(
             enabled: Some(given.instance_monitoring.as_ref().and_then(|asked| asked.enabled).unwrap_or(true)),
         }),
         metadata_options: given.metadata_options.as_ref().map(metadata),
-        placement: given.placement_tenancy.as_ref().map(|tenancy| Ec2Placement {
-            tenancy: Some(tenancy.clone()),
-            ..Ec2Placement::default()
-        }),
+        placement: given
+            .placement_tenancy
+            .as_ref()
+            .map(|tenancy| Ec2Placement { tenancy: Some(tenancy.clone()), ..Ec2Placement::default() }),
         ..RunInstancesRequest::default()
     };
     match given.associate_public_ip_address {

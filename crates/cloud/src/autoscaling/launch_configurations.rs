@@ -10,8 +10,8 @@ use aws_wire::autoscaling::{
 use jiff::Timestamp;
 
 use super::errors::{self, required, validation};
-use super::state::{GroupRecord, LaunchConfigurationRecord, LaunchSource};
 use super::paging::{self, PAGE};
+use super::state::{GroupRecord, LaunchConfigurationRecord, LaunchSource};
 use crate::api::paging::{Order, PageRequest};
 use crate::api::support::first_unsupported;
 use crate::api::values;
@@ -21,9 +21,19 @@ use crate::store::Tx;
 use crate::{Ctx, iam, ids};
 
 const SUPPORTED: &[&str] = &[
-    "AssociatePublicIpAddress", "BlockDeviceMappings", "EbsOptimized", "IamInstanceProfile", "ImageId",
-    "InstanceMonitoring", "InstanceType", "KeyName", "LaunchConfigurationName", "MetadataOptions", "PlacementTenancy",
-    "SecurityGroups", "UserData",
+    "AssociatePublicIpAddress",
+    "BlockDeviceMappings",
+    "EbsOptimized",
+    "IamInstanceProfile",
+    "ImageId",
+    "InstanceMonitoring",
+    "InstanceType",
+    "KeyName",
+    "LaunchConfigurationName",
+    "MetadataOptions",
+    "PlacementTenancy",
+    "SecurityGroups",
+    "UserData",
 ];
 
 /// The longest user data in bytes.
@@ -68,19 +78,22 @@ pub fn create(ctx: &Ctx, input: CreateLaunchConfigurationType) -> Result<(), Err
 /// Checks what does not depend on anything else there is.
 fn check_values(input: &CreateLaunchConfigurationType) -> Result<(), Error> {
     if let Some(tenancy) = input.placement_tenancy.as_deref().filter(|tenancy| *tenancy != "default") {
-        return Err(errors::unsupported(&format!("CreateLaunchConfiguration with PlacementTenancy {tenancy}")));
+        return Err(errors::unsupported(&format!(
+            "CreateLaunchConfiguration with PlacementTenancy {tenancy}"
+        )));
     }
     if let Some(text) = input.user_data.as_deref().filter(|text| !text.is_empty()) {
-        let bytes = values::base64(text).ok_or_else(|| validation("Invalid BASE64 encoding of user data."))?;
+        let bytes =
+            values::base64(text).ok_or_else(|| validation("Invalid BASE64 encoding of user data."))?;
         if bytes.len() > MAX_USER_DATA {
             return Err(validation(format!("User data is limited to {MAX_USER_DATA} bytes")));
         }
     }
     input.block_device_mappings.iter().try_for_each(check_device)?;
     match required(input.instance_type.as_deref(), "instanceType")? {
-        name if instance_types::find(name).is_none() => {
-            Err(validation(format!("Invalid instance type '{name}'; see DescribeInstanceTypes for those there are")))
-        }
+        name if instance_types::find(name).is_none() => Err(validation(format!(
+            "Invalid instance type '{name}'; see DescribeInstanceTypes for those there are"
+        ))),
         _ => Ok(()),
     }
 }
@@ -89,7 +102,9 @@ fn check_device(mapping: &BlockDeviceMapping) -> Result<(), Error> {
     let name = required(mapping.device_name.as_deref(), "deviceName")?;
     let ways = [mapping.ebs.is_some(), mapping.virtual_name.is_some(), mapping.no_device == Some(true)];
     if ways.into_iter().filter(|way| *way).count() != 1 {
-        return Err(validation(format!("Device mapping {name} must have exactly one of Ebs, VirtualName and NoDevice")));
+        return Err(validation(format!(
+            "Device mapping {name} must have exactly one of Ebs, VirtualName and NoDevice"
+        )));
     }
     Ok(())
 }
@@ -123,7 +138,9 @@ fn check_security_group(tx: &Tx<'_>, region: &str, group: &str) -> Result<(), Er
         };
     }
     let Some(vpc) = tx.list::<VpcRecord>(region).into_iter().find(|vpc| vpc.is_default) else {
-        return Err(validation(format!("The security group '{group}' does not exist: there is no default VPC")));
+        return Err(validation(format!(
+            "The security group '{group}' does not exist: there is no default VPC"
+        )));
     };
     let mut groups = tx.list::<SecurityGroupRecord>(region).into_iter();
     if groups.any(|found| found.vpc_id == vpc.id && found.name == group) {

@@ -56,7 +56,11 @@ impl AutoScaling<Ctx> for AutoScalingService {
     fn create_auto_scaling_group(&self, ctx: &Ctx, input: CreateAutoScalingGroupType) -> Result<(), Error> {
         groups::create(ctx, input)
     }
-    fn create_launch_configuration(&self, ctx: &Ctx, input: CreateLaunchConfigurationType) -> Result<(), Error> {
+    fn create_launch_configuration(
+        &self,
+        ctx: &Ctx,
+        input: CreateLaunchConfigurationType,
+    ) -> Result<(), Error> {
         launch_configurations::create(ctx, input)
     }
     fn create_or_update_tags(&self, ctx: &Ctx, input: CreateOrUpdateTagsType) -> Result<(), Error> {
@@ -65,7 +69,11 @@ impl AutoScaling<Ctx> for AutoScalingService {
     fn delete_auto_scaling_group(&self, ctx: &Ctx, input: DeleteAutoScalingGroupType) -> Result<(), Error> {
         groups::delete(ctx, input)
     }
-    fn delete_launch_configuration(&self, ctx: &Ctx, input: LaunchConfigurationNameType) -> Result<(), Error> {
+    fn delete_launch_configuration(
+        &self,
+        ctx: &Ctx,
+        input: LaunchConfigurationNameType,
+    ) -> Result<(), Error> {
         launch_configurations::delete(ctx, input)
     }
     fn delete_tags(&self, ctx: &Ctx, input: DeleteTagsType) -> Result<(), Error> {
@@ -77,16 +85,32 @@ impl AutoScaling<Ctx> for AutoScalingService {
     fn describe_adjustment_types(&self, _: &Ctx, (): ()) -> Result<DescribeAdjustmentTypesAnswer, Error> {
         Ok(limits::describe_adjustment_types())
     }
-    fn describe_auto_scaling_groups(&self, ctx: &Ctx, input: AutoScalingGroupNamesType) -> Result<AutoScalingGroupsType, Error> {
+    fn describe_auto_scaling_groups(
+        &self,
+        ctx: &Ctx,
+        input: AutoScalingGroupNamesType,
+    ) -> Result<AutoScalingGroupsType, Error> {
         groups::describe(ctx, input)
     }
-    fn describe_auto_scaling_instances(&self, ctx: &Ctx, input: DescribeAutoScalingInstancesType) -> Result<AutoScalingInstancesType, Error> {
+    fn describe_auto_scaling_instances(
+        &self,
+        ctx: &Ctx,
+        input: DescribeAutoScalingInstancesType,
+    ) -> Result<AutoScalingInstancesType, Error> {
         instances::describe(ctx, input)
     }
-    fn describe_launch_configurations(&self, ctx: &Ctx, input: LaunchConfigurationNamesType) -> Result<LaunchConfigurationsType, Error> {
+    fn describe_launch_configurations(
+        &self,
+        ctx: &Ctx,
+        input: LaunchConfigurationNamesType,
+    ) -> Result<LaunchConfigurationsType, Error> {
         launch_configurations::describe(ctx, input)
     }
-    fn describe_scaling_activities(&self, ctx: &Ctx, input: DescribeScalingActivitiesType) -> Result<ActivitiesType, Error> {
+    fn describe_scaling_activities(
+        &self,
+        ctx: &Ctx,
+        input: DescribeScalingActivitiesType,
+    ) -> Result<ActivitiesType, Error> {
         activities::describe(ctx, input)
     }
     fn describe_scaling_process_types(&self, _: &Ctx, (): ()) -> Result<ProcessesType, Error> {
@@ -95,10 +119,18 @@ impl AutoScaling<Ctx> for AutoScalingService {
     fn describe_tags(&self, ctx: &Ctx, input: DescribeTagsType) -> Result<TagsType, Error> {
         tags::describe(ctx, input)
     }
-    fn describe_termination_policy_types(&self, _: &Ctx, (): ()) -> Result<DescribeTerminationPolicyTypesAnswer, Error> {
+    fn describe_termination_policy_types(
+        &self,
+        _: &Ctx,
+        (): (),
+    ) -> Result<DescribeTerminationPolicyTypesAnswer, Error> {
         Ok(termination::describe_types())
     }
-    fn detach_instances(&self, ctx: &Ctx, input: DetachInstancesQuery) -> Result<DetachInstancesAnswer, Error> {
+    fn detach_instances(
+        &self,
+        ctx: &Ctx,
+        input: DetachInstancesQuery,
+    ) -> Result<DetachInstancesAnswer, Error> {
         instances::detach(ctx, input)
     }
     fn resume_processes(&self, ctx: &Ctx, input: ScalingProcessQuery) -> Result<(), Error> {
@@ -113,7 +145,11 @@ impl AutoScaling<Ctx> for AutoScalingService {
     fn suspend_processes(&self, ctx: &Ctx, input: ScalingProcessQuery) -> Result<(), Error> {
         processes::suspend(ctx, input)
     }
-    fn terminate_instance_in_auto_scaling_group(&self, ctx: &Ctx, input: TerminateInstanceInAutoScalingGroupType) -> Result<ActivityType, Error> {
+    fn terminate_instance_in_auto_scaling_group(
+        &self,
+        ctx: &Ctx,
+        input: TerminateInstanceInAutoScalingGroupType,
+    ) -> Result<ActivityType, Error> {
         instances::terminate(ctx, input)
     }
     fn update_auto_scaling_group(&self, ctx: &Ctx, input: UpdateAutoScalingGroupType) -> Result<(), Error> {

@@ -88,7 +88,8 @@ fn change(
     input: ScalingProcessQuery,
     mut change: impl FnMut(&mut GroupRecord, Process),
 ) -> Result<(), Error> {
-    let named: Result<Vec<_>, Error> = input.scaling_processes.iter().map(|name| Process::named(name)).collect();
+    let named: Result<Vec<_>, Error> =
+        input.scaling_processes.iter().map(|name| Process::named(name)).collect();
     let named = named?;
     let processes = if named.is_empty() { Process::ALL.to_vec() } else { named };
     groups::change(ctx, input.auto_scaling_group_name.as_deref(), |_, group| {

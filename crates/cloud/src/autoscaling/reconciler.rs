@@ -8,13 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_wire::Error;
-use aws_wire::ec2::{AttributeBooleanValue, Ec2 as _, Instance, ModifyInstanceAttributeRequest, TerminateInstancesRequest};
+use aws_wire::ec2::{
+    AttributeBooleanValue, Ec2 as _, Instance, ModifyInstanceAttributeRequest, TerminateInstancesRequest,
+};
 use jiff::Timestamp;
 
+use super::activities;
 use super::apply::{apply, launch_failed};
 use super::decide::{Sight, decide};
 use super::state::{ActivityStatus, GroupRecord, Health, LaunchRecord, Lifecycle, MemberRecord};
-use super::activities;
 use crate::ec2::Ec2Service;
 use crate::ec2::state::{InstanceRecord, InstanceState};
 use crate::store::{StoreError, Tx};
@@ -72,17 +74,19 @@ pub(super) fn pass(cloud: &Arc<Cloud>, now: Timestamp) -> Result<Duration, Store
 }
 
 /// Decides about a group and writes it down.
-pub(super) fn converge(cloud: &Cloud, group: &GroupRecord, now: Timestamp) -> Result<Vec<String>, StoreError> {
+pub(super) fn converge(
+    cloud: &Cloud,
+    group: &GroupRecord,
+    now: Timestamp,
+) -> Result<Vec<String>, StoreError> {
     cloud.store.write(|tx| {
         let Some(group) = tx.get::<GroupRecord>(&group.region, &group.id) else { return Ok(Vec::new()) };
         if has_launches(tx, &group) {
             return Ok(Vec::new());
         }
         let members = members(tx, &group);
-        let sights: Vec<_> = members
-            .iter()
-            .map(|member| Sight { member, machine: machine(tx, member) })
-            .collect();
+        let sights: Vec<_> =
+            members.iter().map(|member| Sight { member, machine: machine(tx, member) }).collect();
         let actions = decide(&group, &sights, now);
         apply(tx, &group, actions, now)
     })
@@ -169,11 +173,14 @@ fn refused(tx: &mut Tx<'_>, launch: &LaunchRecord, error: &Error, now: Timestamp
 fn end_machine(ctx: &Ctx, id: &str) -> Result<(), Error> {
     let instance = ctx.cloud.store.get::<InstanceRecord>(&ctx.region, id);
     if instance.is_some_and(|instance| instance.disable_api_termination) {
-        Ec2Service.modify_instance_attribute(ctx, ModifyInstanceAttributeRequest {
-            instance_id: Some(id.to_owned()),
-            disable_api_termination: Some(AttributeBooleanValue { value: Some(false) }),
-            ..ModifyInstanceAttributeRequest::default()
-        })?;
+        Ec2Service.modify_instance_attribute(
+            ctx,
+            ModifyInstanceAttributeRequest {
+                instance_id: Some(id.to_owned()),
+                disable_api_termination: Some(AttributeBooleanValue { value: Some(false) }),
+                ..ModifyInstanceAttributeRequest::default()
+            },
+        )?;
     }
     let request = TerminateInstancesRequest { instance_ids: vec![id.to_owned()], ..Default::default() };
     Ec2Service.terminate_instances(ctx, request).map(|_| ())

@@ -1,26 +1,42 @@
 //! What a request sets of a group, checked: the same for creating and for changing one.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aws_wire::Error;
-use aws_wire::autoscaling::{CreateAutoScalingGroupType, LaunchTemplateSpecification, UpdateAutoScalingGroupType};
+use aws_wire::autoscaling::{
+    CreateAutoScalingGroupType, LaunchTemplateSpecification, UpdateAutoScalingGroupType,
+};
 
 use super::errors::{self, validation};
 use super::state::{GroupRecord, LaunchConfigurationRecord, LaunchSource, Placement};
 use super::termination::TerminationPolicy;
 use crate::api::support::first_unsupported;
+use crate::ec2;
 use crate::ec2::state::{LaunchTemplateRecord, SubnetRecord};
 use crate::store::Tx;
 
 /// The members of both requests that are supported; [`Settings::parse`] reads them.
 const SUPPORTED: &[&str] = &[
-    "AutoScalingGroupName", "AvailabilityZones", "DefaultCooldown", "DesiredCapacity", "HealthCheckGracePeriod",
-    "LaunchConfigurationName", "LaunchTemplate", "MaxSize", "MinSize", "NewInstancesProtectedFromScaleIn",
-    "TerminationPolicies", "VPCZoneIdentifier",
+    "AutoScalingGroupName",
+    "AvailabilityZoneIds",
+    "AvailabilityZones",
+    "DefaultCooldown",
+    "DesiredCapacity",
+    "HealthCheckGracePeriod",
+    "LaunchConfigurationName",
+    "LaunchTemplate",
+    "MaxSize",
+    "MinSize",
+    "NewInstancesProtectedFromScaleIn",
+    "TerminationPolicies",
+    "VPCZoneIdentifier",
     // Creating only.
     "Tags",
     // Supported with one value, which is checked.
-    "DeletionProtection", "DesiredCapacityType", "HealthCheckType",
+    "DeletionProtection",
+    "DesiredCapacityType",
+    "HealthCheckType",
 ];
 
 /// The settings that a request names; those left out stay as they are.
@@ -56,23 +72,28 @@ impl Settings {
             return Err(errors::unsupported(&format!("CreateAutoScalingGroup with {member}")));
         }
         let input = input.clone();
-        Self::parse(tx, region, &UpdateAutoScalingGroupType {
-            launch_configuration_name: input.launch_configuration_name,
-            launch_template: input.launch_template,
-            min_size: input.min_size,
-            max_size: input.max_size,
-            desired_capacity: input.desired_capacity,
-            default_cooldown: input.default_cooldown,
-            availability_zones: input.availability_zones,
-            vpc_zone_identifier: input.vpc_zone_identifier,
-            health_check_type: input.health_check_type,
-            health_check_grace_period: input.health_check_grace_period,
-            termination_policies: input.termination_policies,
-            new_instances_protected_from_scale_in: input.new_instances_protected_from_scale_in,
-            desired_capacity_type: input.desired_capacity_type,
-            deletion_protection: input.deletion_protection,
-            ..UpdateAutoScalingGroupType::default()
-        })
+        Self::parse(
+            tx,
+            region,
+            &UpdateAutoScalingGroupType {
+                launch_configuration_name: input.launch_configuration_name,
+                launch_template: input.launch_template,
+                min_size: input.min_size,
+                max_size: input.max_size,
+                desired_capacity: input.desired_capacity,
+                default_cooldown: input.default_cooldown,
+                availability_zones: input.availability_zones,
+                availability_zone_ids: input.availability_zone_ids,
+                vpc_zone_identifier: input.vpc_zone_identifier,
+                health_check_type: input.health_check_type,
+                health_check_grace_period: input.health_check_grace_period,
+                termination_policies: input.termination_policies,
+                new_instances_protected_from_scale_in: input.new_instances_protected_from_scale_in,
+                desired_capacity_type: input.desired_capacity_type,
+                deletion_protection: input.deletion_protection,
+                ..UpdateAutoScalingGroupType::default()
+            },
+        )
     }
 
     /// Reads a request to change a group.
@@ -106,7 +127,9 @@ impl Settings {
             desired: input.desired_capacity,
             default_cooldown: input.default_cooldown,
             grace_period: input.health_check_grace_period,
-            termination_policies: (!policies.is_empty()).then(|| TerminationPolicy::parse(policies)).transpose()?,
+            termination_policies: (!policies.is_empty())
+                .then(|| TerminationPolicy::parse(policies))
+                .transpose()?,
             protect_new: input.new_instances_protected_from_scale_in,
         })
     }
@@ -160,7 +183,11 @@ fn only(member: &str, value: Option<&str>, supported: &str) -> Result<(), Error>
     }
 }
 
-fn source(tx: &Tx<'_>, region: &str, input: &UpdateAutoScalingGroupType) -> Result<Option<LaunchSource>, Error> {
+fn source(
+    tx: &Tx<'_>,
+    region: &str,
+    input: &UpdateAutoScalingGroupType,
+) -> Result<Option<LaunchSource>, Error> {
     match (&input.launch_configuration_name, &input.launch_template) {
         (None, None) => Ok(None),
         (Some(_), Some(_)) => Err(validation(ONE_SOURCE)),
@@ -173,19 +200,22 @@ fn source(tx: &Tx<'_>, region: &str, input: &UpdateAutoScalingGroupType) -> Resu
 }
 
 /// What a request says that names no source or two.
-pub const ONE_SOURCE: &str =
-    "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter.";
+pub const ONE_SOURCE: &str = "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter.";
 
 fn template(tx: &Tx<'_>, region: &str, asked: &LaunchTemplateSpecification) -> Result<LaunchSource, Error> {
-    let invalid = |why: String| validation(format!("You must use a valid fully-formed launch template. {why}"));
-    let found: Option<Arc<LaunchTemplateRecord>> = match (&asked.launch_template_id, &asked.launch_template_name) {
-        (Some(id), None) => tx.get(region, id),
-        (None, Some(name)) => tx.list(region).into_iter().find(|t: &Arc<LaunchTemplateRecord>| t.name == *name),
-        (Some(_), Some(_)) | (None, None) => {
-            let message = "Valid requests must contain either launchTemplateId or LaunchTemplateName";
-            return Err(validation(message));
-        }
-    };
+    let invalid =
+        |why: String| validation(format!("You must use a valid fully-formed launch template. {why}"));
+    let found: Option<Arc<LaunchTemplateRecord>> =
+        match (&asked.launch_template_id, &asked.launch_template_name) {
+            (Some(id), None) => tx.get(region, id),
+            (None, Some(name)) => {
+                tx.list(region).into_iter().find(|t: &Arc<LaunchTemplateRecord>| t.name == *name)
+            }
+            (Some(_), Some(_)) | (None, None) => {
+                let message = "Valid requests must contain either launchTemplateId or LaunchTemplateName";
+                return Err(validation(message));
+            }
+        };
     let what = match (&asked.launch_template_id, &asked.launch_template_name) {
         (Some(id), _) => format!("ID {id}"),
         (None, name) => format!("name {}", name.as_deref().unwrap_or_default()),
@@ -202,7 +232,9 @@ fn template(tx: &Tx<'_>, region: &str, asked: &LaunchTemplateSpecification) -> R
         Some(found) if found.data.image_id.is_none() => {
             Err(invalid("The request must contain the parameter ImageId".to_owned()))
         }
-        Some(_) => Ok(LaunchSource::Template { id: template.id.clone(), name: template.name.clone(), version }),
+        Some(_) => {
+            Ok(LaunchSource::Template { id: template.id.clone(), name: template.name.clone(), version })
+        }
     }
 }
 
@@ -213,9 +245,10 @@ fn placements(
 ) -> Result<Option<(Vec<Placement>, bool)>, Error> {
     let named = input.vpc_zone_identifier.as_deref().unwrap_or_default();
     let subnets: Vec<&str> = named.split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
-    let zones = &input.availability_zones;
+    let zones = zones(region, input)?;
     if subnets.is_empty() {
-        let placements: Result<Vec<_>, _> = zones.iter().map(|zone| default_subnet(tx, region, zone)).collect();
+        let placements: Result<Vec<_>, _> =
+            zones.iter().map(|zone| default_subnet(tx, region, zone)).collect();
         return Ok((!zones.is_empty()).then_some((placements?, false)));
     }
     let mut placements: Vec<Placement> = Vec::new();
@@ -227,14 +260,24 @@ fn placements(
             placements.push(placement);
         }
     }
-    let is_covered = |zone: &String| placements.iter().any(|placement| placement.zone == *zone);
-    if !zones.is_empty()
-        && !(zones.iter().all(is_covered) && placements.iter().all(|placement| zones.contains(&placement.zone)))
-    {
+    let named: BTreeSet<&str> = zones.iter().map(String::as_str).collect();
+    let covered: BTreeSet<&str> = placements.iter().map(|placement| placement.zone.as_str()).collect();
+    if !named.is_empty() && named != covered {
         let message = "The availability zones of the specified subnets and the AutoScalingGroup do not match";
         return Err(validation(message));
     }
     Ok(Some((placements, true)))
+}
+
+/// The zones that a request names, by name or by id.
+fn zones(region: &str, input: &UpdateAutoScalingGroupType) -> Result<Vec<String>, Error> {
+    let all = ec2::zones(region);
+    let named = |id: &String| {
+        let found = all.iter().find(|zone| ec2::zone_id(zone).as_ref() == Some(id));
+        found.cloned().ok_or_else(|| validation(format!("There is no availability zone with the ID '{id}'")))
+    };
+    let by_id: Result<Vec<_>, _> = input.availability_zone_ids.iter().map(named).collect();
+    Ok([input.availability_zones.clone(), by_id?].concat())
 }
 
 /// Without subnets named, instances go to the default subnet of each zone.
@@ -264,7 +307,13 @@ mod tests {
             ((0, 4, 2), Some(3), None, None, Ok(3)),
             ((0, 4, 2), None, Some(1), None, Ok(1)),
             ((0, 4, 2), Some(0), Some(0), Some(0), Ok(0)),
-            ((0, 4, 2), Some(5), None, None, Err("Max bound, 4, must be greater than or equal to min bound, 5")),
+            (
+                (0, 4, 2),
+                Some(5),
+                None,
+                None,
+                Err("Max bound, 4, must be greater than or equal to min bound, 5"),
+            ),
             (
                 (0, 4, 2),
                 None,
@@ -273,7 +322,11 @@ mod tests {
                 Err("Desired capacity:5 must be between the specified min size:0 and max size:4"),
             ),
         ] {
-            assert_eq!(desired(now, min, max, wanted), expected.map_err(str::to_owned), "{min:?} {max:?} {wanted:?}");
+            assert_eq!(
+                desired(now, min, max, wanted),
+                expected.map_err(str::to_owned),
+                "{min:?} {max:?} {wanted:?}"
+            );
         }
     }
 }

@@ -304,7 +304,8 @@ impl ActivityRecord {
     /// Ends the activity as failed. The description repeats the reason, as Auto Scaling's does.
     pub fn fail(&mut self, reason: &str, now: Timestamp) {
         if self.end.is_none() {
-            self.description = format!("{}.  Status Reason: {reason}", self.description.trim_end_matches('.'));
+            self.description =
+                format!("{}.  Status Reason: {reason}", self.description.trim_end_matches('.'));
             self.status_message = Some(reason.chars().take(255).collect());
             self.finish(ActivityStatus::Failed, now);
         }
@@ -356,7 +357,11 @@ mod tests {
     fn the_wait_after_a_failure_doubles_up_to_five_minutes() {
         let now = Timestamp::UNIX_EPOCH;
         for (failures, seconds) in [(1, 5), (2, 10), (3, 20), (6, 160), (7, 300), (60, 300)] {
-            assert_eq!(Setback::new(failures, now).retry_at.as_second(), seconds, "after {failures} failures");
+            assert_eq!(
+                Setback::new(failures, now).retry_at.as_second(),
+                seconds,
+                "after {failures} failures"
+            );
         }
     }
 

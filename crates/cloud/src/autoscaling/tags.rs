@@ -4,7 +4,9 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use aws_wire::Error;
-use aws_wire::autoscaling::{CreateOrUpdateTagsType, DeleteTagsType, DescribeTagsType, Tag, TagDescription, TagsType};
+use aws_wire::autoscaling::{
+    CreateOrUpdateTagsType, DeleteTagsType, DescribeTagsType, Tag, TagDescription, TagsType,
+};
 
 use super::errors::{required, validation};
 use super::groups;

@@ -68,16 +68,18 @@ impl TerminationPolicy {
     }
 
     /// Keeps the candidates that the policy would terminate first; all, if it leaves the choice open.
-    fn narrow<'a>(self, candidates: Vec<&'a MemberRecord>, now: Timestamp) -> Vec<&'a MemberRecord> {
+    fn narrow(self, candidates: Vec<&MemberRecord>, now: Timestamp) -> Vec<&MemberRecord> {
         match self {
             Self::AllocationStrategy => candidates,
             Self::NewestInstance => least(candidates, |member| Some(std::cmp::Reverse(member.launched))),
             Self::OldestInstance => least(candidates, |member| Some(member.launched)),
-            Self::OldestLaunchConfiguration => least(candidates, |member| source_age(member, is_configuration)),
-            Self::OldestLaunchTemplate => least(candidates, |member| source_age(member, is_template)),
-            Self::ClosestToNextInstanceHour => {
-                least(candidates, |member| Some(3600 - now.duration_since(member.launched).as_secs().rem_euclid(3600)))
+            Self::OldestLaunchConfiguration => {
+                least(candidates, |member| source_age(member, is_configuration))
             }
+            Self::OldestLaunchTemplate => least(candidates, |member| source_age(member, is_template)),
+            Self::ClosestToNextInstanceHour => least(candidates, |member| {
+                Some(3600 - now.duration_since(member.launched).as_secs().rem_euclid(3600))
+            }),
             Self::Default => {
                 let candidates = Self::OldestLaunchConfiguration.narrow(candidates, now);
                 let candidates = Self::OldestLaunchTemplate.narrow(candidates, now);
@@ -100,10 +102,10 @@ fn source_age(member: &MemberRecord, is_meant: fn(&LaunchSource) -> bool) -> Opt
 }
 
 /// The candidates with the least value; all of them where none has one.
-fn least<'a, K: Ord>(
-    candidates: Vec<&'a MemberRecord>,
+fn least<K: Ord>(
+    candidates: Vec<&MemberRecord>,
     key: impl Fn(&MemberRecord) -> Option<K>,
-) -> Vec<&'a MemberRecord> {
+) -> Vec<&MemberRecord> {
     let Some(least) = candidates.iter().filter_map(|member| key(member)).min() else { return candidates };
     candidates.into_iter().filter(|member| key(member).as_ref() == Some(&least)).collect()
 }
@@ -116,7 +118,12 @@ pub fn describe_types() -> DescribeTerminationPolicyTypesAnswer {
 
 /// The ids of `count` instances to terminate, or fewer where the rest is protected: each from the zone that has
 /// the most, and there by the policies in their order.
-pub fn select(members: &[&MemberRecord], policies: &[TerminationPolicy], count: usize, now: Timestamp) -> Vec<String> {
+pub fn select(
+    members: &[&MemberRecord],
+    policies: &[TerminationPolicy],
+    count: usize,
+    now: Timestamp,
+) -> Vec<String> {
     let mut left = members.to_vec();
     let mut selected = Vec::new();
     while selected.len() < count {
@@ -184,12 +191,8 @@ mod tests {
 
     #[test]
     fn zones_stay_balanced_and_protected_instances_stay() {
-        let mut members = [
-            launched("a", "z1", 0),
-            launched("b", "z2", 1),
-            launched("c", "z2", 2),
-            launched("d", "z2", 3),
-        ];
+        let mut members =
+            [launched("a", "z1", 0), launched("b", "z2", 1), launched("c", "z2", 2), launched("d", "z2", 3)];
         let policies = [TerminationPolicy::OldestInstance];
         let select = |members: &[MemberRecord], count| {
             select(&members.iter().collect::<Vec<_>>(), &policies, count, at(9))

@@ -85,7 +85,9 @@ pub fn launching(change: Option<&str>, arrival: Arrival, at: Timestamp) -> Strin
             ),
         ),
         Arrival::Replacement => {
-            format!("At {at} an instance was launched in response to an unhealthy instance needing to be replaced.")
+            format!(
+                "At {at} an instance was launched in response to an unhealthy instance needing to be replaced."
+            )
         }
     }
 }
@@ -110,9 +112,12 @@ pub fn terminating(change: Option<&str>, departure: Departure, instance: &str, a
              terminated or stopped."
         ),
         Departure::Named { shrinking } => {
-            let shrinking = shrinking.map(|(from, to)| format!(", shrinking the capacity from {from} to {to}"));
+            let shrinking =
+                shrinking.map(|(from, to)| format!(", shrinking the capacity from {from} to {to}"));
             let shrinking = shrinking.unwrap_or_default();
-            format!("At {at} instance {instance} was taken out of service in response to a user request{shrinking}.")
+            format!(
+                "At {at} instance {instance} was taken out of service in response to a user request{shrinking}."
+            )
         }
     }
 }

@@ -65,6 +65,11 @@ pub fn zones(region: &str) -> Vec<String> {
     regions::zones(region)
 }
 
+/// The id of an availability zone (`use1-az1`); none if there is no such zone.
+pub fn zone_id(zone: &str) -> Option<String> {
+    regions::zone_id(zone)
+}
+
 /// The launch template and version that a specification names, with the parameters that it holds.
 ///
 /// # Errors

@@ -55,7 +55,8 @@ async fn a_group_grows_and_shrinks_and_says_why() {
             )
         );
     }
-    let activities = AutoScalingService.describe_scaling_activities(&fleet.ctx(), Default::default()).unwrap();
+    let activities =
+        AutoScalingService.describe_scaling_activities(&fleet.ctx(), Default::default()).unwrap();
     for activity in activities.activities {
         assert_eq!((activity.status_code.as_deref(), activity.progress), (Some("Successful"), Some(100)));
         assert!(activity.end_time.is_some());
@@ -83,7 +84,9 @@ async fn instances_are_launched_side_by_side_in_all_zones_with_the_groups_tags()
         ..fleet.group(4)
     };
     let service = Ctx::service(&fleet.bench.cloud, REGION, "cloudformation.amazonaws.com");
-    assert!(message(AutoScalingService.create_auto_scaling_group(&fleet.ctx(), input.clone())).contains("aws:"));
+    assert!(
+        message(AutoScalingService.create_auto_scaling_group(&fleet.ctx(), input.clone())).contains("aws:")
+    );
     AutoScalingService.create_auto_scaling_group(&service, input).unwrap();
 
     reconciler::pass(&fleet.bench.cloud, jiff::Timestamp::now()).unwrap();
@@ -94,8 +97,11 @@ async fn instances_are_launched_side_by_side_in_all_zones_with_the_groups_tags()
     assert_eq!(zones, ["us-east-1a", "us-east-1a", "us-east-1b", "us-east-1b"]);
     for instance in &launched {
         let tags: Vec<_> = instance.tags.iter().collect();
-        let expected =
-            [("Name", "worker"), ("aws:autoscaling:groupName", "g"), ("aws:cloudformation:stack-name", "stack")];
+        let expected = [
+            ("Name", "worker"),
+            ("aws:autoscaling:groupName", "g"),
+            ("aws:cloudformation:stack-name", "stack"),
+        ];
         assert_eq!(tags, expected);
         assert_eq!(instance.requester_id.as_deref(), Some("autoscaling.amazonaws.com"));
         assert!(instance.monitoring);
@@ -167,6 +173,24 @@ async fn a_terminated_instance_is_replaced_unless_the_group_shrinks() {
 }
 
 #[tokio::test]
+async fn who_honours_the_cooldown_waits_for_it() {
+    let fleet = Fleet::running();
+    fleet.create(1);
+    fleet.in_service(1).await;
+    let set = |honours| {
+        let input = SetDesiredCapacityType {
+            auto_scaling_group_name: Some("g".into()),
+            desired_capacity: Some(2),
+            honor_cooldown: Some(honours),
+        };
+        message(AutoScalingService.set_desired_capacity(&fleet.ctx(), input))
+    };
+    let refusal = set(true);
+    assert!(refusal.starts_with("ScalingActivityInProgress: Scaling activity "), "{refusal}");
+    assert_eq!(set(false), "");
+}
+
+#[tokio::test]
 async fn instances_leave_and_join() {
     let fleet = Fleet::running();
     fleet.create(2);
@@ -179,13 +203,19 @@ async fn instances_leave_and_join() {
     assert!(instance.state.lives());
     assert_eq!(instance.tags.get("aws:autoscaling:groupName"), None);
     let again = AutoScalingService.detach_instances(&fleet.ctx(), named("g", &id, true));
-    assert_eq!(message(again), format!("ValidationError: The instance {id} is not part of Auto Scaling group g."));
+    assert_eq!(
+        message(again),
+        format!("ValidationError: The instance {id} is not part of Auto Scaling group g.")
+    );
 
-    let attach = AttachInstancesQuery { auto_scaling_group_name: Some("g".into()), instance_ids: vec![id.clone()] };
+    let attach =
+        AttachInstancesQuery { auto_scaling_group_name: Some("g".into()), instance_ids: vec![id.clone()] };
     AutoScalingService.attach_instances(&fleet.ctx(), attach.clone()).unwrap();
     fleet.in_service(2).await;
     assert_eq!(fleet.describe().desired_capacity, Some(2));
-    assert!(message(AutoScalingService.attach_instances(&fleet.ctx(), attach)).contains("is already part of"));
+    assert!(
+        message(AutoScalingService.attach_instances(&fleet.ctx(), attach)).contains("is already part of")
+    );
 }
 
 #[tokio::test]
@@ -227,7 +257,8 @@ async fn a_group_is_deleted_when_it_is_empty_or_by_force() {
     assert!(instances(&fleet.bench.cloud).iter().all(|instance| !instance.state.lives()));
 
     let ask = |include| {
-        let input = DescribeScalingActivitiesType { include_deleted_groups: Some(include), ..Default::default() };
+        let input =
+            DescribeScalingActivitiesType { include_deleted_groups: Some(include), ..Default::default() };
         AutoScalingService.describe_scaling_activities(&fleet.ctx(), input).unwrap().activities
     };
     assert!(ask(false).is_empty());

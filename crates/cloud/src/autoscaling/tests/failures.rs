@@ -73,7 +73,11 @@ async fn a_boot_that_fails_is_told_and_tried_again_later() {
         let expected = "Instance became unhealthy while waiting for instance to be in InService state. Termination \
                         Reason: Server.InternalError: ";
         assert!(message.starts_with(expected), "{message}");
-        assert!(activity.description.contains(".  Status Reason: Instance became"), "{}", activity.description);
+        assert!(
+            activity.description.contains(".  Status Reason: Instance became"),
+            "{}",
+            activity.description
+        );
     }
     let group = fleet.bench.cloud.store.get::<GroupRecord>(REGION, "g").unwrap();
     let setback = group.setback.clone().unwrap();
@@ -93,7 +97,8 @@ async fn a_launch_that_ec2_refuses_is_told() {
     let input = CreateLaunchConfigurationType { image_id: Some(soon_gone.into()), ..configuration("other") };
     AutoScalingService.create_launch_configuration(&fleet.ctx(), input).unwrap();
     fleet.bench.cloud.images.remove(soon_gone, &Default::default()).unwrap();
-    let input = CreateAutoScalingGroupType { launch_configuration_name: Some("other".into()), ..fleet.group(1) };
+    let input =
+        CreateAutoScalingGroupType { launch_configuration_name: Some("other".into()), ..fleet.group(1) };
     AutoScalingService.create_auto_scaling_group(&fleet.ctx(), input).unwrap();
     for _ in 0..3 {
         reconciler::pass(&fleet.bench.cloud, jiff::Timestamp::now()).unwrap();
@@ -102,7 +107,8 @@ async fn a_launch_that_ec2_refuses_is_told() {
     let told = fleet.told();
     assert_eq!(told.len(), 1, "{told:#?}");
     assert_eq!(told[0].0, format!("Launching a new EC2 instance.  Status Reason: {expected}"));
-    let activities = AutoScalingService.describe_scaling_activities(&fleet.ctx(), Default::default()).unwrap();
+    let activities =
+        AutoScalingService.describe_scaling_activities(&fleet.ctx(), Default::default()).unwrap();
     assert_eq!(activities.activities[0].status_message.as_deref(), Some(expected.as_str()));
     assert_eq!(activities.activities[0].status_code.as_deref(), Some("Failed"));
 }

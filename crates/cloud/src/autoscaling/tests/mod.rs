@@ -97,7 +97,8 @@ impl Fleet {
         self.bench
             .until("so many are in service", |cloud| {
                 let members = members(cloud);
-                members.len() == count && members.iter().all(|member| member.lifecycle == Lifecycle::InService)
+                members.len() == count
+                    && members.iter().all(|member| member.lifecycle == Lifecycle::InService)
             })
             .await;
     }
@@ -136,7 +137,8 @@ fn instances(cloud: &Cloud) -> Vec<Arc<InstanceRecord>> {
 
 /// A cause with `T` for each time.
 fn without_times(cause: &str) -> String {
-    let words = cause.split(' ').map(|word| if word.starts_with("20") && word.ends_with('Z') { "T" } else { word });
+    let words =
+        cause.split(' ').map(|word| if word.starts_with("20") && word.ends_with('Z') { "T" } else { word });
     words.collect::<Vec<_>>().join(" ")
 }
 

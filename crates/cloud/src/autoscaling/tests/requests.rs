@@ -13,7 +13,10 @@ fn launch_configurations_are_checked() {
         message(AutoScalingService.create_launch_configuration(&fleet.ctx(), input))
     };
     for (refusal, expected) in [
-        (refused(&|input| input.key_name = Some("admin".into())), "ValidationError: The key pair 'admin' does not exist"),
+        (
+            refused(&|input| input.key_name = Some("admin".into())),
+            "ValidationError: The key pair 'admin' does not exist",
+        ),
         (
             refused(&|input| input.image_id = Some("ami-0".into())),
             "ValidationError: AMI ami-0 is invalid: The image id '[ami-0]' does not exist",
@@ -61,7 +64,10 @@ fn a_configuration_is_described_and_deleted_when_no_group_has_it() {
         ..configuration("full")
     };
     AutoScalingService.create_launch_configuration(&fleet.ctx(), input).unwrap();
-    let ask = LaunchConfigurationNamesType { launch_configuration_names: vec!["full".into()], ..Default::default() };
+    let ask = LaunchConfigurationNamesType {
+        launch_configuration_names: vec!["full".into()],
+        ..Default::default()
+    };
     let answer = AutoScalingService.describe_launch_configurations(&fleet.ctx(), ask).unwrap();
     let full = &answer.launch_configurations[0];
     assert_eq!(full.user_data.as_deref(), Some("IyEvYmluL3No"));
@@ -161,9 +167,17 @@ fn a_group_in_zones_uses_their_default_subnets() {
     AutoScalingService.create_auto_scaling_group(&fleet.ctx(), input).unwrap();
     let group = fleet.describe();
     assert_eq!(group.availability_zones, ["us-east-1b"]);
+    assert_eq!(group.availability_zone_ids, ["use1-az2"]);
+    let input = UpdateAutoScalingGroupType {
+        auto_scaling_group_name: Some("g".into()),
+        availability_zone_ids: vec!["use1-az1".into()],
+        ..Default::default()
+    };
+    AutoScalingService.update_auto_scaling_group(&fleet.ctx(), input).unwrap();
+    assert_eq!(fleet.describe().availability_zones, ["us-east-1a"]);
     assert_eq!(group.vpc_zone_identifier.as_deref(), Some(""));
     let stored = fleet.bench.cloud.store.get::<GroupRecord>(REGION, "g").unwrap();
-    assert_eq!(stored.placements[0].subnet, fleet.subnets(2)[1]);
+    assert_eq!(stored.placements[0].subnet, fleet.subnets(2)[0]);
 }
 
 #[test]
@@ -208,7 +222,8 @@ fn tags_are_set_found_and_removed() {
 fn groups_are_paged() {
     let fleet = Fleet::new();
     for name in ["a", "b", "c"] {
-        let input = CreateAutoScalingGroupType { auto_scaling_group_name: Some(name.into()), ..fleet.group(0) };
+        let input =
+            CreateAutoScalingGroupType { auto_scaling_group_name: Some(name.into()), ..fleet.group(0) };
         AutoScalingService.create_auto_scaling_group(&fleet.ctx(), input).unwrap();
     }
     let ask = |max, token: Option<String>| {
