@@ -14,6 +14,9 @@ use crate::store::{StoreError, Tx};
 /// What lies between the times of two actions that were decided on together.
 const TICK: SignedDuration = SignedDuration::from_micros(1);
 
+/// An instance that ends sooner after it went into service is short-lived.
+const SHORT_LIVED: SignedDuration = SignedDuration::from_secs(30);
+
 /// Applies actions to a group and its instances. Gives back the ids of the machines that are to be ended.
 ///
 /// # Errors
@@ -32,7 +35,6 @@ pub fn apply(
     for (action, now) in actions.into_iter().zip(times) {
         match action {
             Action::EnterService(id) => {
-                after.setback = None;
                 enter_service(tx, group, &id, now)?;
             }
             Action::FailLaunch(id) => {
@@ -43,6 +45,9 @@ pub fn apply(
                 tx.update::<MemberRecord>(&group.region, &id, |member| member.health = Health::NotRunning)?;
             }
             Action::TakeOut(id, departure) => {
+                if is_short_lived(tx, group, &id, departure, now) {
+                    after.note_failure(now);
+                }
                 take_out(tx, group, &id, departure, now)?;
                 note_departure(&mut after, departure);
             }
@@ -68,6 +73,14 @@ pub fn apply(
         tx.put(after)?;
     }
     Ok(to_end)
+}
+
+/// Whether an instance ended by itself soon after it went into service. One is replaced at once; but where
+/// each ends like that, their replacements wait ever longer, as failed launches do.
+fn is_short_lived(tx: &Tx<'_>, group: &GroupRecord, id: &str, departure: Departure, now: Timestamp) -> bool {
+    let in_service = || tx.get::<MemberRecord>(&group.region, id).and_then(|member| member.in_service);
+    departure == Departure::Unhealthy(Health::NotRunning)
+        && in_service().is_some_and(|since| now.duration_since(since) < SHORT_LIVED)
 }
 
 /// The change of capacity is told by those activities that answer it first.

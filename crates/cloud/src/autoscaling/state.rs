@@ -71,7 +71,7 @@ pub struct GroupRecord {
     pub change: Option<String>,
     /// How many unhealthy instances were taken out and wait for their replacement.
     pub replacing: i32,
-    /// Failed launches since the last success, if there were any.
+    /// The launches that failed last, if any did.
     pub setback: Option<Setback>,
 }
 record!(GroupRecord, "autoscaling.group");
@@ -102,16 +102,22 @@ impl GroupRecord {
         zones
     }
 
-    /// Notes that a launch failed. Launches that fail together are one setback.
+    /// Notes that a launch failed. Launches that fail together are one setback, and one that was overcome some
+    /// minutes ago does not count any more.
     pub fn note_failure(&mut self, now: Timestamp) {
         let failures = match &self.setback {
             Some(setback) if setback.retry_at > now => return,
-            Some(setback) => setback.failures.saturating_add(1),
-            None => 1,
+            Some(setback) if now.duration_since(setback.retry_at) < OVERCOME => {
+                setback.failures.saturating_add(1)
+            }
+            Some(_) | None => 1,
         };
         self.setback = Some(Setback::new(failures, now));
     }
 }
+
+/// How long after the next try a setback still counts.
+const OVERCOME: SignedDuration = SignedDuration::from_mins(5);
 
 /// The tag by which an instance is known as a group's.
 pub const GROUP_TAG: &str = "aws:autoscaling:groupName";
@@ -362,6 +368,18 @@ mod tests {
                 seconds,
                 "after {failures} failures"
             );
+        }
+    }
+
+    #[test]
+    fn setbacks_add_up_until_they_are_overcome() {
+        let mut group = super::super::testing::group("g");
+        for (second, failures, retry_at) in
+            [(0, 1, 5), (3, 1, 5), (5, 2, 15), (20, 3, 40), (339, 4, 379), (679, 1, 684)]
+        {
+            group.note_failure(Timestamp::from_second(second).unwrap());
+            let setback = group.setback.as_ref().unwrap();
+            assert_eq!((setback.failures, setback.retry_at.as_second()), (failures, retry_at), "at {second}");
         }
     }
 

@@ -86,7 +86,19 @@ async fn a_boot_that_fails_is_told_and_tried_again_later() {
     fleet.bench.driver.set_outcome(Outcome::Boots { after: Duration::ZERO });
     reconciler::pass(&fleet.bench.cloud, setback.retry_at).unwrap();
     fleet.in_service(2).await;
-    assert_eq!(fleet.bench.cloud.store.get::<GroupRecord>(REGION, "g").unwrap().setback, None);
+    assert_eq!(fleet.told().len(), 4);
+}
+
+#[tokio::test]
+async fn instances_that_end_by_themselves_again_and_again_are_not_replaced_in_a_hot_loop() {
+    let fleet = Fleet::running();
+    fleet.bench.driver.set_outcome(Outcome::Dies { after: Duration::ZERO });
+    fleet.create(1);
+    let both_gone = |cloud: &Cloud| instances(cloud).len() == 2 && members(cloud).is_empty();
+    fleet.bench.until("the first and its replacement are gone", both_gone).await;
+    reconciler::pass(&fleet.bench.cloud, jiff::Timestamp::now()).unwrap();
+    assert!(both_gone(&fleet.bench.cloud));
+    assert!(fleet.bench.cloud.store.get::<GroupRecord>(REGION, "g").unwrap().setback.is_some());
 }
 
 #[tokio::test]
