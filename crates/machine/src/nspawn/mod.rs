@@ -114,8 +114,14 @@ impl NspawnDriver {
         leader::find(&self.group(id)).ok_or_else(|| DriverError::NotRunning { id: id.to_owned() })
     }
 
-    /// Kills what runs and waits until nothing does and nothing of the instance is in use. Needs the turn.
+    /// Kills what runs, waits until nothing does and nothing of the instance is in use, and removes its control
+    /// groups: an instance that does not run has nothing on the host but its files. Needs the turn.
     async fn end(&self, id: &str) -> Result<(), DriverError> {
+        self.end_processes(id).await?;
+        self.group(id).remove().await.map_err(|source| DriverError::Os { id: id.to_owned(), source })
+    }
+
+    async fn end_processes(&self, id: &str) -> Result<(), DriverError> {
         let os = |source| DriverError::Os { id: id.to_owned(), source };
         let group = self.group(id);
         self.dir(id).disarm().map_err(os)?;
@@ -236,7 +242,6 @@ impl Driver for NspawnDriver {
         self.group(id).kill().map_err(os)?;
         let turn = self.turn(id).await;
         self.end(id).await?;
-        self.group(id).remove().await.map_err(os)?;
         self.dir(id).remove().map_err(os)?;
         drop(turn);
         self.0.turns.lock().remove(id);
