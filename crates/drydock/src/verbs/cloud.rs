@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -180,15 +181,23 @@ impl Log {
         file.seek(SeekFrom::Start(self.from))?;
         let mut text = String::new();
         file.read_to_string(&mut text)?;
-        let said = text.lines().rev().find_map(|line| line.strip_prefix("drydock: "));
-        Ok(said.map_or_else(|| text.trim().to_owned(), str::to_owned))
+        Ok(last_words(&text).to_owned())
     }
+}
+
+/// What a program that ended said last: the message that it ended with, which may have several lines, or everything.
+fn last_words(text: &str) -> &str {
+    let prefix = "drydock: ";
+    let at = text.rfind(&format!("\n{prefix}")).map(|at| at + 1).or_else(|| text.starts_with(prefix).then_some(0));
+    at.map_or(text, |at| &text[at + prefix.len()..]).trim()
 }
 
 fn log_file(state: &Path) -> Result<Log, Failure> {
     let path = state.join("log/daemon.log");
     let failed = |error: std::io::Error| Failure::config(format!("{}: {error}", path.display()));
-    fs::create_dir_all(state.join("log")).map_err(failed)?;
+    // Keys and instances' disks come to live here: only for the owner.
+    let mut private = fs::DirBuilder::new();
+    private.recursive(true).mode(0o700).create(state.join("log")).map_err(failed)?;
     let from = fs::metadata(&path).map(|meta| meta.len()).unwrap_or(0);
     Ok(Log { path, from })
 }
@@ -313,4 +322,21 @@ async fn adopt(args: AdoptArgs) -> Result<(), Failure> {
     let request = Adopt { region: args.region, items: args.ids };
     let adopted = args.state.admin()?.adopt(&request).await?;
     args.output.print(&adopted, || adopted.lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_ended_is_quoted_with_all_its_last_message() {
+        for (log, expected) in [
+            ("drydock: one\ntwo\n", "one\ntwo"),
+            ("INFO ready\ndrydock: first\nINFO\ndrydock: second\n  more\n", "second\n  more"),
+            ("thread panicked\n", "thread panicked"),
+            ("", ""),
+        ] {
+            assert_eq!(last_words(log), expected, "{log:?}");
+        }
+    }
 }
