@@ -19,6 +19,8 @@ PYTHON := $(VENV)/bin/python
 EXAMPLE ?= examples/ecs-cluster
 # More arguments for pytest: make test-e2e PYTEST='-k seed -x'
 PYTEST ?=
+# The parts to measure, all when empty: make bench BENCH=daemon
+BENCH ?=
 
 .PHONY: help
 help: ## This list
@@ -79,7 +81,7 @@ test-e2e: ## Run the tests from outside: real clients, real instances (as root, 
 
 .PHONY: bench
 bench: deps test-deps build ## Measure what docs/performance.md promises
-	DRYDOCK=$(DRYDOCK) $(PYTHON) bench/bench.py
+	DRYDOCK=$(DRYDOCK) $(PYTHON) bench/bench.py $(BENCH)
 
 .PHONY: clean
 clean: ## Remove what was built

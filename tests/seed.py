@@ -28,9 +28,13 @@ def stack():
     return directory() / "todobackend-aws/stack.yml"
 
 
+def configuration():
+    return directory() / "todobackend-aws/dev.cfg"
+
+
 def parameters():
     """The words of dev.cfg, as `$(cat dev.cfg)` gives them."""
-    return (directory() / "todobackend-aws/dev.cfg").read_text().split()
+    return configuration().read_text().split()
 
 
 def parameter(name):

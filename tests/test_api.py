@@ -72,7 +72,7 @@ REFUSALS = [
         "ec2",
         "create_tags",
         {"Resources": ["i-0123456789abcdef0"], "Tags": [{"Key": "a"}]},
-        "InvalidInstanceID",
+        "InvalidID",
         "i-0123",
     ),
     ("iam", "get_role", {"RoleName": "nobody"}, "NoSuchEntity", "nobody"),

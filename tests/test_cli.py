@@ -117,7 +117,7 @@ def unstarted():
     """A state directory whose cloud has not been started."""
     cloud = clouds.Cloud()
     yield cloud
-    shutil.rmtree(cloud.state, ignore_errors=True)
+    shutil.rmtree(os.path.dirname(cloud.state), ignore_errors=True)
 
 
 def test_a_taken_port_is_told_with_what_to_do(unstarted):
@@ -138,15 +138,14 @@ def test_a_second_daemon_is_refused(cloud):
 
 
 def test_not_root_is_told_with_what_to_do(unstarted):
-    # Somewhere that anybody can read the program from.
-    binary = pathlib.Path(unstarted.state, "drydock")
-    shutil.copy(clouds.BINARY, binary)
-    os.chmod(unstarted.state, 0o777)
-    state = pathlib.Path(unstarted.state, "state")
-    command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", binary, "cloud", "start"]
+    # Somewhere that anybody can read the program from, and write to.
+    place = pathlib.Path(unstarted.state).parent
+    shutil.copy(clouds.BINARY, place / "drydock")
+    os.chmod(place, 0o777)
+    command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", place / "drydock", "cloud", "start"]
     done = subprocess.run(
-        [*command, "--state", state, "--listen", unstarted.listen],
-        env=clouds.environment(HOME=unstarted.state),
+        [*command, "--state", unstarted.state, "--listen", unstarted.listen],
+        env=clouds.environment(HOME=str(place)),
         capture_output=True,
         text=True,
         timeout=60,
@@ -158,17 +157,17 @@ def test_not_root_is_told_with_what_to_do(unstarted):
 def test_a_missing_program_is_told_with_its_package(unstarted):
     """In mounts of its own, where nft is hidden: the system's directories are looked into whatever PATH says."""
     nft = pathlib.Path(shutil.which("nft", path="/usr/sbin:/usr/bin:/sbin:/bin")).resolve()
+    programs = pathlib.Path(unstarted.state).parent / "programs"
     hide = f"""
-        mkdir -p {unstarted.state}/programs
-        cp -a {nft.parent}/. {unstarted.state}/programs
-        rm {unstarted.state}/programs/nft
-        mount --bind {unstarted.state}/programs {nft.parent}
+        cp -a {nft.parent} {programs}
+        rm {programs}/nft
+        mount --bind {programs} {nft.parent}
         exec "$@"
     """
     done = subprocess.run(
         [
             *("unshare", "--mount", "bash", "-ec", hide, "-", clouds.BINARY, "cloud", "start"),
-            *("--state", f"{unstarted.state}/state", "--listen", unstarted.listen),
+            *("--state", unstarted.state, "--listen", unstarted.listen),
         ],
         env=clouds.environment(),
         capture_output=True,
@@ -199,6 +198,10 @@ def test_status_and_env(cloud):
         timeout=60,
     )
     assert done.stdout == "123456789012\n", done.stderr
+
+
+def test_the_state_is_the_owners_alone(cloud):
+    assert os.stat(cloud.state).st_mode & 0o777 == 0o700
 
 
 def test_two_clouds_live_side_by_side(cloud, fresh_cloud):

@@ -56,7 +56,7 @@ def test_an_image_with_a_file_added(cloud, image, tmp_path):
     assert cloud.exec(id, "/opt/hello/run") == "hello\n"
     # What an instance runs on cannot be removed.
     done = cloud.try_run("image", "rm", "hello")
-    assert done.returncode != 0 and id in done.stderr + done.stdout, done.stderr
+    assert done.returncode != 0 and "in use" in done.stderr
     ec2.terminate_instances(InstanceIds=[id])
     until("it is gone", lambda: cloud.instances("pending", "running", "shutting-down") == [])
     cloud.run("image", "rm", "hello")
@@ -99,10 +99,10 @@ def test_refusals(cloud, image, arguments, code, words):
 
 
 def test_what_is_no_archive_is_not_imported(cloud, tmp_path):
-    (tmp_path / "no.tar").write_text("not a tar file at all")
-    done = cloud.try_run("image", "import", tmp_path / "no.tar")
-    assert done.returncode != 0 and "no.tar" in done.stderr
-    assert "no" not in names(cloud)
+    (tmp_path / "not-one.tar").write_text("not a tar file at all")
+    done = cloud.try_run("image", "import", tmp_path / "not-one.tar")
+    assert done.returncode != 0 and "not-one.tar" in done.stderr
+    assert "not-one" not in names(cloud)
 
 
 def test_the_base_image_keeps_its_promises(cloud, image):
