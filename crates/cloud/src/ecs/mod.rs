@@ -8,6 +8,7 @@
 //! What agents tell of their instances' health and load (the telemetry session) is acknowledged and not kept.
 
 mod attributes;
+pub(crate) mod authorization;
 mod clusters;
 mod container_instances;
 mod endpoint;

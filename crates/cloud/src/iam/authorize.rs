@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use aws_wire::ecs as ecs_wire;
 use aws_wire::{Error, ParsedRequest, Service};
 use iam_policy::{Context, NamedPolicy, PolicyDocument, PolicyKind, Request, evaluate};
 
 use super::managed;
 use super::state::{PolicyRecord, RoleRecord};
+use crate::ecs::authorization::About;
 use crate::store::GLOBAL;
 use crate::{Ctx, Store};
 
 /// Evaluates the role's policies, inline and attached, for the operation of a request.
 ///
-/// The resource is the cluster for the ECS agent's operations that take one. Other operations are evaluated
-/// on the resource `*`, so a policy that allows them only on certain resources does not allow them here.
+/// ECS's operations are evaluated on what they are about. Other services' are evaluated on the resource `*`, so a
+/// policy that allows them only on certain resources does not allow them here.
 ///
 /// # Errors
 /// `AccessDenied` in AWS's words, which name the action, the resource and what is missing.
@@ -24,22 +24,35 @@ pub fn authorize(ctx: &Ctx, role: &str, request: &ParsedRequest) -> Result<(), E
     if action == "sts:GetCallerIdentity" {
         return Ok(());
     }
-    decide(ctx, role, &action, &resource(ctx, request), denied_code(request.service))
+    let about = match request.service {
+        Service::Ecs => crate::ecs::authorization::about(ctx, request),
+        _ => About::anything(),
+    };
+    let code = denied_code(request.service);
+    decide(ctx, role, &action, &about, code)
 }
 
-/// Evaluates one action on one resource.
-pub fn decide(ctx: &Ctx, role: &str, action: &str, resource: &str, code: &'static str) -> Result<(), Error> {
+/// Evaluates one action on all that it is about.
+///
+/// # Errors
+/// `AccessDenied`, or the `code` given, for the first resource on which it is not allowed.
+pub fn decide(ctx: &Ctx, role: &str, action: &str, about: &About, code: &'static str) -> Result<(), Error> {
     let documents = documents(&ctx.cloud.store, role)?;
     let policies: Vec<_> =
         documents.iter().map(|(name, document)| NamedPolicy { name, document }).collect();
-    let context = Context::default()
+    let mut context = Context::default()
         .with("aws:PrincipalArn", format!("arn:aws:iam::{}:role/{role}", ctx.account))
         .with("aws:RequestedRegion", ctx.region.to_string());
-    let decision = evaluate(&policies, &Request { action, resource, principal: None, context: &context });
-    match decision.denial(&ctx.caller_arn(), action, resource) {
-        None => Ok(()),
-        Some(message) => Err(Error::with_status(code, message, if code == "AccessDenied" { 403 } else { 400 })),
+    if let Some(cluster) = &about.cluster {
+        context = context.with("ecs:cluster", cluster.as_str());
     }
+    for resource in &about.resources {
+        let decision = evaluate(&policies, &Request { action, resource, principal: None, context: &context });
+        if let Some(message) = decision.denial(&ctx.caller_arn(), action, resource) {
+            return Err(Error::with_status(code, message, if code == "AccessDenied" { 403 } else { 400 }));
+        }
+    }
+    Ok(())
 }
 
 /// The role's policies by name. A stored document was checked when it was put.
@@ -65,33 +78,6 @@ fn documents(store: &Store, role: &str) -> Result<Vec<(String, PolicyDocument)>,
             Ok((name, document))
         })
         .collect()
-}
-
-/// The resource that an operation is about, as the service authorization reference has it.
-fn resource(ctx: &Ctx, request: &ParsedRequest) -> String {
-    let cluster = |name: Option<String>| {
-        let name = name.unwrap_or_else(|| "default".to_owned());
-        if name.starts_with("arn:") { name } else { ctx.arn("ecs", &format!("cluster/{name}")) }
-    };
-    let named = match (request.service, request.operation.as_str()) {
-        (Service::Ecs, "RegisterContainerInstance") => {
-            aws_wire::decode_input::<ecs_wire::RegisterContainerInstanceRequest>(request).map(|input| input.cluster)
-        }
-        (Service::Ecs, "DeregisterContainerInstance") => {
-            aws_wire::decode_input::<ecs_wire::DeregisterContainerInstanceRequest>(request)
-                .map(|input| input.cluster)
-        }
-        (Service::Ecs, "SubmitTaskStateChange") => {
-            aws_wire::decode_input::<ecs_wire::SubmitTaskStateChangeRequest>(request).map(|input| input.cluster)
-        }
-        (Service::Ecs, "SubmitContainerStateChange") => {
-            aws_wire::decode_input::<ecs_wire::SubmitContainerStateChangeRequest>(request)
-                .map(|input| input.cluster)
-        }
-        _ => return "*".to_owned(),
-    };
-    // An input that cannot be decoded is refused by the operation itself, with better words.
-    named.map_or_else(|_| "*".to_owned(), cluster)
 }
 
 /// The service's prefix in policies.

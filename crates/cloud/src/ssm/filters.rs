@@ -20,7 +20,8 @@ struct Filter {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Key {
     DataType,
-    KeyId,
+    /// `KeyId`
+    Encryption,
     Label,
     Name,
     Path,
@@ -79,7 +80,7 @@ fn read(given: ParameterStringFilter, keys: &[&str]) -> Result<Filter, Error> {
     let name = given.key.unwrap_or_default();
     let key = match name.as_str() {
         "DataType" => Key::DataType,
-        "KeyId" => Key::KeyId,
+        "KeyId" => Key::Encryption,
         "Label" => Key::Label,
         "Name" => Key::Name,
         "Path" => Key::Path,
@@ -126,7 +127,7 @@ impl Filter {
             Key::Tier => Some(version.tier.as_str()),
             Key::Type => Some(version.kind.as_str()),
             // Neither secrets nor labels are in this cloud.
-            Key::KeyId | Key::Label => None,
+            Key::Encryption | Key::Label => None,
         };
         let Some(value) = value else { return false };
         let by_key_alone = self.values.is_empty();
@@ -200,16 +201,16 @@ mod tests {
 
     #[test]
     fn what_is_no_filter_is_told() {
-        let cases: [(&str, Option<&str>, &[&str], &[&str], &str); 5] = [
-            ("Name", None, &["x"], Filters::OF_PATHS, "InvalidFilterKey"),
-            ("tag:a", None, &["x"], Filters::OF_PATHS, "InvalidFilterKey"),
-            ("Colour", None, &["x"], Filters::OF_ALL, "InvalidFilterKey"),
-            ("Type", Some("Contains"), &["x"], Filters::OF_ALL, "InvalidFilterOption"),
-            ("Type", None, &[], Filters::OF_ALL, "InvalidFilterValue"),
+        let cases = [
+            (filter("Name", None, &["x"]), Filters::OF_PATHS, "InvalidFilterKey"),
+            (filter("tag:a", None, &["x"]), Filters::OF_PATHS, "InvalidFilterKey"),
+            (filter("Colour", None, &["x"]), Filters::OF_ALL, "InvalidFilterKey"),
+            (filter("Type", Some("Contains"), &["x"]), Filters::OF_ALL, "InvalidFilterOption"),
+            (filter("Type", None, &[]), Filters::OF_ALL, "InvalidFilterValue"),
         ];
-        for (key, option, values, keys, code) in cases {
-            let error = Filters::read(vec![filter(key, option, values)], keys).unwrap_err();
-            assert_eq!(error.code, code, "{key} {option:?}");
+        for (given, keys, code) in cases {
+            let error = Filters::read(vec![given.clone()], keys).unwrap_err();
+            assert_eq!(error.code, code, "{given:?}");
         }
     }
 }

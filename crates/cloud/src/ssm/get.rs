@@ -150,7 +150,7 @@ pub fn history(ctx: &Ctx, input: GetParameterHistoryRequest) -> Result<GetParame
 /// `DeleteParameter`
 pub fn delete(ctx: &Ctx, input: DeleteParameterRequest) -> Result<DeleteParameterResult, Error> {
     let name = input.name.unwrap_or_default();
-    if delete_all(ctx, &[name.clone()])?.is_empty() {
+    if delete_all(ctx, std::slice::from_ref(&name))?.is_empty() {
         return Err(not_found(&name));
     }
     Ok(DeleteParameterResult::default())

@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn parameters_are_asked_for_by_name_and_arn() {
-        let cases: [(&str, Option<(&[&str], Option<&str>)>); 8] = [
+        type Found = Option<(&'static [&'static str], Option<&'static str>)>;
+        let cases: [(&str, Found); 8] = [
             ("/a/b", Some((&["/a/b"], None))),
             ("a:3", Some((&["a"], Some("3")))),
             ("/a/b:live", Some((&["/a/b"], Some("live")))),

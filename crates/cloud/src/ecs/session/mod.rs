@@ -26,6 +26,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 
 use self::handshake::{Opening, Purpose, Refusal};
+use super::authorization::{About, cluster_arn};
 use super::names::{Home, region_of};
 use super::state::{ClusterRecord, ContainerInstanceRecord};
 use crate::context::{Caller, Ctx};
@@ -172,8 +173,12 @@ fn authorize(cloud: &Arc<Cloud>, caller: Caller, region: &str, opening: &Opening
     match &ctx.caller {
         Caller::Root | Caller::Service { .. } => Ok(()),
         Caller::Role { role, .. } => {
-            let decision =
-                crate::iam::decide(&ctx, role, action, &opening.container_instance, "AccessDeniedException");
+            let home = Home { region, account: &ctx.account };
+            let about = About {
+                resources: vec![opening.container_instance.clone()],
+                cluster: Some(cluster_arn(home, &opening.cluster)),
+            };
+            let decision = crate::iam::decide(&ctx, role, action, &about, "AccessDeniedException");
             decision.map_err(|error| Refusal::Denied(error.message))
         }
         Caller::Instance { .. } => Err(Refusal::Denied(format!(

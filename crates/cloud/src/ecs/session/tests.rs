@@ -228,8 +228,10 @@ async fn a_role_needs_permission() {
     let (status, body) = refused(harbour.agent(2).await);
     assert_eq!((status, body["type"].as_str()), (400, Some("AccessDeniedException")));
     assert!(body["message"]["message"].as_str().unwrap().contains("ecs:Poll"));
-    let policy =
-        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecs:Poll","Resource":"*"}]}"#;
+    let policy = r#"{"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "ecs:Poll", "Resource": "arn:aws:ecs:*:*:container-instance/web/*",
+        "Condition": {"ArnEquals": {"ecs:cluster": "arn:aws:ecs:us-east-1:123456789012:cluster/web"}}
+    }]}"#;
     let role = RoleRecord {
         name: "agents".into(),
         arn: "arn:aws:iam::123456789012:role/agents".into(),

@@ -4,6 +4,9 @@
 //! Supported subjects: `attribute:NAME`, `ec2InstanceId`, `agentConnected`, `agentVersion`, `runningTasksCount`.
 //! `registeredAt` and `task:…` are refused by name.
 
+mod parser;
+mod token;
+
 use regex::Regex;
 
 use super::state::ContainerInstanceRecord;
@@ -88,12 +91,7 @@ impl Query {
     /// # Errors
     /// When it is not one, or asks for what this cloud does not have.
     pub fn parse(text: &str) -> Result<Self, QueryError> {
-        let mut parser = Parser { tokens: tokens(text)?, at: 0, depth: 0 };
-        let expression = parser.any()?;
-        match parser.next() {
-            None => Ok(Self(expression)),
-            Some(token) => Err(token.unexpected("`and`, `or` or the end")),
-        }
+        parser::expression(text).map(Self)
     }
 
     /// Whether a container instance is as the expression says.
@@ -128,6 +126,17 @@ impl Subject {
                 Some(("task", _)) => Err(QueryError::UnsupportedSubject(name.to_owned())),
                 _ => Err(QueryError::UnknownSubject(name.to_owned())),
             },
+        }
+    }
+
+    /// As it is written.
+    fn name(&self) -> String {
+        match self {
+            Self::AgentConnected => "agentConnected".to_owned(),
+            Self::AgentVersion => "agentVersion".to_owned(),
+            Self::Attribute(name) => format!("attribute:{name}"),
+            Self::Ec2InstanceId => "ec2InstanceId".to_owned(),
+            Self::RunningTasksCount => "runningTasksCount".to_owned(),
         }
     }
 
@@ -172,214 +181,6 @@ impl Test {
 /// The numbers of a version or the one number of a count.
 fn numbers(text: &str) -> Vec<u64> {
     text.split('.').map(|part| part.parse().unwrap_or_default()).collect()
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Token {
-    /// A name, a keyword or a bare value.
-    Word(String),
-    /// A value in quotes.
-    Quoted(String),
-    /// Punctuation.
-    Sign(&'static str),
-}
-
-impl Token {
-    fn unexpected(self, expected: &'static str) -> QueryError {
-        let found = match self {
-            Self::Word(text) | Self::Quoted(text) => text,
-            Self::Sign(sign) => sign.to_owned(),
-        };
-        QueryError::Unexpected { found, expected }
-    }
-
-    fn is(&self, names: &[&str]) -> bool {
-        match self {
-            Self::Word(text) => names.contains(&text.as_str()),
-            Self::Sign(sign) => names.contains(sign),
-            Self::Quoted(_) => false,
-        }
-    }
-}
-
-/// Longer signs stand before those that they begin with.
-const SIGNS: [&str; 15] = ["==", "!=", "=~", "!~", ">=", "<=", "&&", "||", ">", "<", "!", "(", ")", "[", "]"];
-
-fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
-    let mut tokens = Vec::new();
-    let mut rest = text.trim_start_matches(is_gap);
-    while let Some(first) = rest.chars().next() {
-        if let Some(sign) = SIGNS.into_iter().find(|sign| rest.starts_with(sign)) {
-            tokens.push(Token::Sign(sign));
-            rest = &rest[sign.len()..];
-        } else if first == '"' || first == '\'' {
-            let (value, after) = rest[1..].split_once(first).ok_or(QueryError::Quote)?;
-            tokens.push(Token::Quoted(value.to_owned()));
-            rest = after;
-        } else {
-            let end = rest.find(|c| is_gap(c) || "=!<>&|()[]\"'".contains(c)).unwrap_or(rest.len());
-            // A lone `=`, `&` or `|` begins no sign and is no word.
-            if end == 0 {
-                return Err(QueryError::Unexpected {
-                    found: first.to_string(),
-                    expected: "a subject, an operator or a value",
-                });
-            }
-            tokens.push(Token::Word(rest[..end].to_owned()));
-            rest = &rest[end..];
-        }
-        rest = rest.trim_start_matches(is_gap);
-    }
-    Ok(tokens)
-}
-
-/// Commas only ever part the values of a list.
-fn is_gap(c: char) -> bool {
-    c.is_whitespace() || c == ','
-}
-
-struct Parser {
-    tokens: Vec<Token>,
-    at: usize,
-    depth: usize,
-}
-
-impl Parser {
-    fn peek(&self) -> Option<&Token> {
-        self.tokens.get(self.at)
-    }
-
-    fn next(&mut self) -> Option<Token> {
-        let token = self.peek().cloned();
-        self.at += usize::from(token.is_some());
-        token
-    }
-
-    fn eat(&mut self, names: &[&str]) -> bool {
-        let found = self.peek().is_some_and(|token| token.is(names));
-        self.at += usize::from(found);
-        found
-    }
-
-    fn any(&mut self) -> Result<Expression, QueryError> {
-        let mut parts = vec![self.all()?];
-        while self.eat(&["or", "||"]) {
-            parts.push(self.all()?);
-        }
-        Ok(Expression::Any(parts))
-    }
-
-    fn all(&mut self) -> Result<Expression, QueryError> {
-        let mut parts = vec![self.one()?];
-        while self.eat(&["and", "&&"]) {
-            parts.push(self.one()?);
-        }
-        Ok(Expression::All(parts))
-    }
-
-    fn one(&mut self) -> Result<Expression, QueryError> {
-        if self.eat(&["not", "!"]) {
-            self.deeper()?;
-            let part = self.one()?;
-            self.depth -= 1;
-            return Ok(Expression::Not(Box::new(part)));
-        }
-        if self.eat(&["("]) {
-            self.deeper()?;
-            let inner = self.any()?;
-            self.depth -= 1;
-            return if self.eat(&[")"]) { Ok(inner) } else { Err(self.wrong("`)`")) };
-        }
-        self.test()
-    }
-
-    fn deeper(&mut self) -> Result<(), QueryError> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH { Err(QueryError::Depth) } else { Ok(()) }
-    }
-
-    fn wrong(&mut self, expected: &'static str) -> QueryError {
-        self.next().map_or(QueryError::Ends(expected), |token| token.unexpected(expected))
-    }
-
-    fn test(&mut self) -> Result<Expression, QueryError> {
-        let subject = match self.next() {
-            Some(Token::Word(name)) => Subject::parse(&name)?,
-            Some(token) => return Err(token.unexpected("a subject")),
-            None => return Err(QueryError::Ends("a subject")),
-        };
-        let (test, negated) = self.operation(&subject)?;
-        let test = Expression::Test(subject, test);
-        Ok(if negated { Expression::Not(Box::new(test)) } else { test })
-    }
-
-    /// The operator with its values, and whether the opposite is meant.
-    fn operation(&mut self, subject: &Subject) -> Result<(Test, bool), QueryError> {
-        const EXPECTED: &str = "an operator";
-        let operator = self.next().ok_or(QueryError::Ends(EXPECTED))?;
-        if operator.is(&["!"]) {
-            return match self.next() {
-                Some(next) if next.is(&["exists"]) => Ok((Test::Exists, true)),
-                Some(next) if next.is(&["in"]) => Ok((Test::In(self.values()?), true)),
-                Some(next) => Err(next.unexpected("`exists` or `in`")),
-                None => Err(QueryError::Ends("`exists` or `in`")),
-            };
-        }
-        for (names, negated) in [(["==", "equals"], false), (["!=", "not_equals"], true)] {
-            if operator.is(&names) {
-                return Ok((Test::In(vec![self.value()?]), negated));
-            }
-        }
-        for (names, negated) in [(["=~", "matches"], false), (["!~", "not_matches"], true)] {
-            if operator.is(&names) {
-                let pattern = self.value()?;
-                let whole = Regex::new(&format!("^(?:{pattern})$"));
-                return Ok((Test::Matches(whole.map_err(|_| QueryError::Pattern(pattern))?), negated));
-            }
-        }
-        if operator.is(&["exists"]) {
-            return Ok((Test::Exists, false));
-        }
-        if operator.is(&["not_exists"]) {
-            return Ok((Test::Exists, true));
-        }
-        if operator.is(&["in"]) {
-            return Ok((Test::In(self.values()?), false));
-        }
-        if operator.is(&["not_in"]) {
-            return Ok((Test::In(self.values()?), true));
-        }
-        let ordered = [
-            ([">", "greater_than"], Comparison::Greater),
-            ([">=", "greater_than_equal"], Comparison::GreaterOrEqual),
-            (["<", "less_than"], Comparison::Less),
-            (["<=", "less_than_equal"], Comparison::LessOrEqual),
-        ];
-        match ordered.into_iter().find(|(names, _)| operator.is(names)) {
-            Some(_) if !subject.has_order() => Err(QueryError::NoOrder(format!("{subject:?}"))),
-            Some((_, comparison)) => Ok((Test::Ordered(comparison, self.value()?), false)),
-            None => Err(operator.unexpected(EXPECTED)),
-        }
-    }
-
-    fn value(&mut self) -> Result<String, QueryError> {
-        match self.next() {
-            Some(Token::Word(value) | Token::Quoted(value)) => Ok(value),
-            Some(token) => Err(token.unexpected("a value")),
-            None => Err(QueryError::Ends("a value")),
-        }
-    }
-
-    fn values(&mut self) -> Result<Vec<String>, QueryError> {
-        if !self.eat(&["["]) {
-            return Err(self.wrong("`[`"));
-        }
-        let mut values = Vec::new();
-        while !self.eat(&["]"]) {
-            values.push(self.value()?);
-        }
-        Ok(values)
-    }
 }
 
 #[cfg(test)]
@@ -456,7 +257,7 @@ mod tests {
             ("attribute:a ==", QueryError::Ends("a value")),
             ("attribute:a == 'x", QueryError::Quote),
             ("attribute:a =~ '('", QueryError::Pattern("(".into())),
-            ("ec2InstanceId > i-1", QueryError::NoOrder("Ec2InstanceId".into())),
+            ("ec2InstanceId > i-1", QueryError::NoOrder("ec2InstanceId".into())),
             ("ec2InstanceId in [i-1", QueryError::Ends("a value")),
             ("(agentConnected == true", QueryError::Ends("`)`")),
         ];
