@@ -116,7 +116,7 @@ LAUNCH = """Resources:
 """
 
 BAD = {
-    "broken YAML": ("Resources:\n  A:\n    Type: AWS::ECS::Cluster\n   B: x\n", [], ["line 4", "YAML"]),
+    "broken YAML": ("Resources:\n  A:\n    Type: AWS::ECS::Cluster\n   B: x\n", [], ["line 4"]),
     "broken JSON": ('{"Resources": {\n "A": }}', [], ["line 2"]),
     "no resources": ("Description: nothing\n", [], ["Resources"]),
     "an unknown section": (CLUSTER + "Resource: {}\n", [], ["line 4", "Resource", "did you mean"]),

@@ -5,6 +5,7 @@ The tests follow one stack through its life, in the order they are written in.
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -26,6 +27,9 @@ def adopted(cloud, image):
 
 def deploy(cloud, *overrides):
     """What the seed's README does, word for word."""
+    # The AWS command line names its change sets after the second.
+    second = int(time.time())
+    until("the next second", lambda: int(time.time()) != second, 2, 0.05)
     return cloud.aws(
         *("cloudformation", "deploy", "--template-file", seed.stack(), "--stack-name", STACK),
         *("--parameter-overrides", *(overrides or seed.parameters())),
@@ -183,6 +187,8 @@ def test_a_terminated_instance_leaves_the_cluster(deployed, cluster, group):
 
     def listed():
         arns = ecs.list_container_instances(cluster=cluster)["containerInstanceArns"]
+        if not arns:
+            return set()
         found = ecs.describe_container_instances(cluster=cluster, containerInstances=arns)["containerInstances"]
         return {instance["ec2InstanceId"] for instance in found}
 
