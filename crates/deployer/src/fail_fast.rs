@@ -57,7 +57,7 @@ impl FailFast {
     /// The instances to give up: those whose user data has ended without a signal, in groups that cannot get
     /// the signals that they wait for from the instances that are left.
     pub fn lost<'i>(&mut self, instances: &'i [StackInstance], now: Instant) -> Vec<&'i StackInstance> {
-        for instance in instances.iter().filter(|instance| instance.user_data_ended()) {
+        for instance in instances.iter().filter(|instance| instance.user_data_ended) {
             self.ended.entry(instance.id.clone()).or_insert(now);
         }
         let mut lost = Vec::new();
@@ -137,6 +137,7 @@ mod tests {
             public_ip: None,
             launched: None,
             key_name: None,
+            user_data_ended: phase == Phase::Ended,
             phase,
             console_tail: Vec::new(),
         }
@@ -172,6 +173,12 @@ mod tests {
         assert_eq!(lost_of(1, &[instance("i-1", Phase::Ended)], &[]), ["i-1"]);
         assert!(lost_of(1, &[instance("i-1", Phase::Ended)], &["i-1"]).is_empty());
         assert!(lost_of(1, &[instance("i-1", Phase::UserData)], &[]).is_empty());
+    }
+
+    #[test]
+    fn an_instance_that_joined_but_never_signalled_is_lost_too() {
+        let joined = StackInstance { user_data_ended: true, ..instance("i-1", Phase::Registered) };
+        assert_eq!(lost_of(1, &[joined], &[]), ["i-1"]);
     }
 
     #[test]

@@ -31,15 +31,10 @@ pub struct StackInstance {
     pub key_name: Option<String>,
     /// How far its bootstrap has come.
     pub phase: Phase,
+    /// Whether its console says that user data has ended.
+    pub user_data_ended: bool,
     /// What its console says last.
     pub console_tail: Vec<String>,
-}
-
-impl StackInstance {
-    /// Whether its console says that user data has ended.
-    pub fn user_data_ended(&self) -> bool {
-        matches!(self.phase, Phase::Ended)
-    }
 }
 
 /// The physical ids of a stack's resources of one type, by logical id.
@@ -181,6 +176,7 @@ async fn looked_at(
         public_ip: instance.public_ip_address,
         launched: instance.launch_time.map(|time| time.to_string()),
         key_name: instance.key_name,
+        user_data_ended: phase::user_data_ended(&console),
         phase,
         console_tail: phase::last_lines(&console, 12),
         id,

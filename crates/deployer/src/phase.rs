@@ -55,7 +55,7 @@ pub fn of_console(console: &str) -> Phase {
             Some(Stage::Final) => Phase::UserData,
             Some(Stage::Finished) => Phase::Ended,
             Some(Stage::Command(name)) => Phase::Command(name.to_owned()),
-            Some(Stage::CommandsDone) => Phase::UserData,
+            Some(Stage::BetweenCommands) => Phase::UserData,
             None => continue,
         };
     }
@@ -72,7 +72,7 @@ enum Stage<'a> {
     Final,
     Finished,
     Command(&'a str),
-    CommandsDone,
+    BetweenCommands,
 }
 
 /// What one line tells. cloud-init's lines are `Cloud-init v. 22.4.2 running 'modules:final' at …` and
@@ -87,10 +87,10 @@ fn stage(line: &str) -> Option<Stage<'_>> {
         return Some(if module.starts_with("modules:final") { Stage::Final } else { Stage::Preparing });
     }
     let (_, rest) = line.split_once("cfn-init: ")?;
-    if let Some(name) = rest.strip_prefix("running command ") {
-        return Some(Stage::Command(name.split_whitespace().next()?));
+    match rest.strip_prefix("running command ") {
+        Some(name) => Some(Stage::Command(name.split_whitespace().next()?)),
+        None => Some(Stage::BetweenCommands),
     }
-    rest.starts_with("completed").then_some(Stage::CommandsDone)
 }
 
 /// The last lines of a console that say something: without control sequences, empty lines dropped.
@@ -132,7 +132,7 @@ mod tests {
         let init = "[  1.2] cloud-init[88]: Cloud-init v. 22.4.2 running 'init' at Sat, 21 Nov 2026. Up 1.\n";
         let final_ = "cloud-init[99]: Cloud-init v. 22.4.2 running 'modules:final' at Sat.\n";
         let command = "cloud-init[99]: cfn-init: running command 10_first_run\n";
-        let done = "cloud-init[99]: cfn-init: completed\n";
+        let done = "cloud-init[99]: cfn-init: command 10_first_run exited with code 1\n";
         let end = "cloud-init[99]: Cloud-init v. 22.4.2 finished at Sat. Datasource DataSourceEc2.\n";
         let table = [
             ("", Phase::Pending),

@@ -1,5 +1,7 @@
 //! Proves a deployed stack: asks each service for the fact behind the status.
 
+use std::time::{Duration, Instant};
+
 use aws_sdk_autoscaling::types::{AutoScalingGroup, LifecycleState};
 use aws_sdk_cloudformation::types::StackResource;
 use aws_sdk_ecs::types::ContainerInstance;
@@ -23,6 +25,22 @@ pub struct Check {
 impl Check {
     fn new(claim: impl Into<String>, holds: bool, found: impl Into<String>) -> Self {
         Self { claim: claim.into(), holds, found: found.into() }
+    }
+}
+
+/// Looks again and again until every check holds, but not longer than `patience`: an instance that an update
+/// launched is in service before its agent has joined.
+///
+/// # Errors
+/// As [`verify`].
+pub async fn verify_within(clients: &Clients, stack: &str, patience: Duration) -> Result<Vec<Check>, Error> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let checks = verify(clients, stack).await?;
+        if checks.iter().all(|check| check.holds) || Instant::now() >= deadline {
+            return Ok(checks);
+        }
+        tokio::time::sleep(clients.poll).await;
     }
 }
 

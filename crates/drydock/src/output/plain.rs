@@ -28,18 +28,18 @@ impl Observer for Plain {
         match progress {
             Progress::Resource(event) => {
                 let reason = event.reason.as_deref().map(|r| format!("  {r}")).unwrap_or_default();
-                self.line(&format!("{:<28}{}{reason}", event.status, event.logical_id));
+                self.line(&format!("{:<36} {}{reason}", event.status, event.logical_id));
             }
             Progress::Instance(instance) => {
-                self.line(&format!("{:<28}{} of {}", instance.phase.to_string(), instance.id, instance.logical_id));
+                self.line(&format!("{:<36} {} of {}", instance.phase.to_string(), instance.id, instance.logical_id));
             }
             Progress::GivenUp { instance_id, logical_id, console_tail } => {
                 self.line(&format!(
-                    "{:<28}{instance_id} of {logical_id}: its user data ended without a signal",
+                    "{:<36} {instance_id} of {logical_id}: its user data ended without a signal",
                     "given up"
                 ));
                 for line in console_tail {
-                    self.line(&format!("{:<28}| {line}", ""));
+                    self.line(&format!("{:<36} | {line}", ""));
                 }
             }
         }
@@ -52,7 +52,7 @@ impl Display for Plain {
     }
 
     fn finish(&mut self, outcome: &Outcome) {
-        self.line(&format!("{:<28}stack {}", outcome.status, self.stack));
+        self.line(&format!("{:<36} stack {}", outcome.status, self.stack));
         if !outcome.succeeded() {
             for line in failure_lines(outcome) {
                 self.line(&line);

@@ -117,7 +117,7 @@ async fn foreground(args: Start) -> Result<(), Failure> {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("DRYDOCK_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,hickory_server=warn")),
         )
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
@@ -148,6 +148,10 @@ pub async fn ensure_running(
     let admin = AdminClient::new(state);
     if admin.status().await.is_ok() {
         return Ok(());
+    }
+    let problems = machine::preflight::preflight();
+    if !problems.is_empty() {
+        return Err(Failure::config(cloud::AssemblyError::Host(problems).to_string()));
     }
     let log = log_file(state)?;
     let mut child = spawn(state, listen, &log)?;

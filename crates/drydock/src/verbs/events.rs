@@ -44,7 +44,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let mut text = String::new();
     for event in events {
         let reason = event.reason.as_deref().map(|reason| format!("  {reason}")).unwrap_or_default();
-        text += &format!("{}  {:<28}{}{reason}\n", event.time, event.status, event.logical_id);
+        text += &format!("{}  {:<36} {}{reason}\n", event.time, event.status, event.logical_id);
     }
     args.output.print(&Vec::<Progress>::new(), || text)
 }

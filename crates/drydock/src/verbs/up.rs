@@ -1,6 +1,7 @@
 //! `drydock up`: everything that a directory's `drydock.toml` describes, ending with the proof.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cloud::admin::Adopt;
 use cloud::admin::client::AdminClient;
@@ -14,6 +15,9 @@ use crate::exit::{FAILED, Failure};
 use crate::manifest::Manifest;
 use crate::output::{Display, OutputArgs};
 use crate::target::{TargetArgs, Where};
+
+/// How long instances may take to join after the stack is complete.
+const JOIN_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Brings up what DIR/drydock.toml describes and verifies it
 #[derive(Debug, clap::Args)]
@@ -60,7 +64,7 @@ pub async fn run(mut args: Args) -> Result<(), Failure> {
         return Err(Failure::told(FAILED));
     }
     drop(display);
-    verify::show(&clients, &deployment.stack, args.output).await
+    verify::show(&clients, &deployment.stack, JOIN_PATIENCE, args.output).await
 }
 
 /// Readies the local cloud: the daemon, the images, the adopted ids.

@@ -1,6 +1,7 @@
 //! `drydock verify`: asks the services for the facts behind a stack's status.
 
 use std::path::Path;
+use std::time::Duration;
 
 use console::style;
 use deployer::Clients;
@@ -17,6 +18,9 @@ pub struct Args {
     /// The stack's name, or a directory with a drydock.toml
     #[arg(default_value = ".")]
     stack: String,
+    /// Look again until every check holds, at most this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    wait: u64,
     #[command(flatten)]
     target: TargetArgs,
     #[command(flatten)]
@@ -32,12 +36,17 @@ pub async fn run(mut args: Args) -> Result<(), Failure> {
         stack = manifest.stack.name;
     }
     let clients = args.target.clients().await?;
-    show(&clients, &stack, args.output).await
+    show(&clients, &stack, Duration::from_secs(args.wait), args.output).await
 }
 
 /// Verifies a stack and shows each check.
-pub async fn show(clients: &Clients, stack: &str, output: OutputArgs) -> Result<(), Failure> {
-    let checks = deployer::verify::verify(clients, stack).await?;
+pub async fn show(
+    clients: &Clients,
+    stack: &str,
+    patience: Duration,
+    output: OutputArgs,
+) -> Result<(), Failure> {
+    let checks = deployer::verify::verify_within(clients, stack, patience).await?;
     let failed = checks.iter().filter(|check| !check.holds).count();
     let document = serde_json::json!({
         "event": "verification", "stack": stack, "verified": failed == 0, "checks": checks,
