@@ -14,17 +14,22 @@ def mark(state):
     return "drydock-" + hashlib.sha256(real).digest()[:4].hex()
 
 
+def is_dead(directory):
+    """Whether a process has ended and only its number is kept, until the host's init asks for its exit code."""
+    fields = (directory / "stat").read_text().rsplit(")", 1)[1].split()
+    return fields[0] == "Z" and fields[1] == "1"
+
+
 def processes(state):
     """Processes in the cloud's control groups, or with the state directory in their command line."""
     found = {}
     for directory in PROC.glob("[0-9]*"):
         try:
             line = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-            group = (directory / "cgroup").read_text()
+            if (mark(state) in (directory / "cgroup").read_text() or state in line) and not is_dead(directory):
+                found[int(directory.name)] = line or (directory / "comm").read_text().strip()
         except OSError:
             continue
-        if mark(state) in group or f"{state}" in line:
-            found[int(directory.name)] = line or (directory / "comm").read_text().strip()
     return found
 
 

@@ -55,7 +55,7 @@ def test_a_deployment_survives_the_daemon(cloud, moment):
 
 
 def test_a_failure_while_no_daemon_listens_is_still_told(cloud):
-    stacks.create(cloud, "unheard", Command="echo went wrong; exit 4")
+    stacks.create(cloud, "unheard", Command="sleep 1; echo went wrong; exit 4")
     until("user data runs", lambda: console(cloud, "modules:final"), 30, 0.01)
     cloud.kill()
     cloud.start()
