@@ -178,7 +178,7 @@ async fn looked_at(
         key_name: instance.key_name,
         user_data_ended: phase::user_data_ended(&console),
         phase,
-        console_tail: phase::last_lines(&console, 12),
+        console_tail: phase::user_data_tail(&console, 12),
         id,
     })
 }

@@ -93,6 +93,33 @@ fn stage(line: &str) -> Option<Stage<'_>> {
     }
 }
 
+/// The last lines that user data wrote: those of cloud-init's final stage, without cloud-init's own. Falls back
+/// on the console's last lines when there are none.
+pub fn user_data_tail(console: &str, count: usize) -> Vec<String> {
+    let plain = strip_controls(console);
+    let mut written: Vec<&str> = Vec::new();
+    let mut in_final = false;
+    for line in plain.lines() {
+        match stage(line) {
+            Some(Stage::Final) => {
+                in_final = true;
+                written.clear();
+            }
+            Some(Stage::Preparing | Stage::Finished) => in_final = false,
+            Some(Stage::Command(_) | Stage::BetweenCommands) | None => {
+                let (prefix, text) = line.split_once("]: ").unwrap_or_default();
+                if in_final && prefix.contains("cloud-init[") && !text.trim().is_empty() {
+                    written.push(text.trim_end());
+                }
+            }
+        }
+    }
+    if written.is_empty() {
+        return last_lines(console, count);
+    }
+    written[written.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect()
+}
+
 /// The last lines of a console that say something: without control sequences, empty lines dropped.
 pub fn last_lines(console: &str, count: usize) -> Vec<String> {
     let plain = strip_controls(console);
@@ -148,6 +175,19 @@ mod tests {
         for (console, expected) in table {
             assert_eq!(of_console(console), expected, "{console}");
         }
+    }
+
+    #[test]
+    fn what_user_data_wrote_is_told_from_the_systems_lines() {
+        let console = "cloud-init[9]: Cloud-init v. 22.4.2 running 'modules:config' at x\n\
+                       cloud-init[9]: not this\n\
+                       cloud-init[9]: Cloud-init v. 22.4.2 running 'modules:final' at x\n\
+                       cloud-init[9]: hello\n[  OK  ] Started docker.service\n\
+                       cloud-init[9]: cfn-init: running command a\n\
+                       cloud-init[9]: Cloud-init v. 22.4.2 finished at x\n[  OK  ] Reached target\n";
+        assert_eq!(user_data_tail(console, 5), ["hello", "cfn-init: running command a"]);
+        assert_eq!(user_data_tail(console, 1), ["cfn-init: running command a"]);
+        assert_eq!(user_data_tail(BOOT, 1), ["Welcome to Debian GNU/Linux 12!"]);
     }
 
     #[test]

@@ -132,7 +132,7 @@ async fn count_check(
         .send()
         .await
         .map_err(|error| sdk("DescribeClusters", error))?;
-    let claim = format!("cluster {logical_id} ({name}) is active and counts its instances rightly");
+    let claim = format!("cluster {logical_id} counts its instances rightly");
     let Some(cluster) = answer.clusters().first() else {
         return Ok(Check::new(claim, false, "the cluster does not exist"));
     };
@@ -141,7 +141,7 @@ async fn count_check(
     Ok(Check::new(
         claim,
         status == "ACTIVE" && counted as usize == registered,
-        format!("{status}, registeredContainerInstancesCount {counted}, {registered} listed"),
+        format!("{status}, {counted} registered, {registered} listed"),
     ))
 }
 
@@ -151,12 +151,15 @@ fn agent_check(cluster: &str, instance: &ContainerInstance) -> Check {
     let connected = instance.agent_connected();
     let status = instance.status().unwrap_or_default();
     Check::new(
-        format!("{id} serves cluster {cluster}: agent connected, Docker running"),
+        format!("{id} serves {cluster}"),
         status == "ACTIVE" && connected && docker.is_some_and(|version| !version.is_empty()),
         format!(
             "{status}, agent {}, {}",
             if connected { "connected" } else { "not connected" },
-            docker.unwrap_or("no Docker reported"),
+            // Agents write `DockerVersion: 20.10.24`.
+            docker.map_or("no Docker reported".to_owned(), |version| {
+                format!("Docker {}", version.trim_start_matches("DockerVersion: "))
+            }),
         ),
     )
 }

@@ -26,9 +26,13 @@ pub struct TargetArgs {
     pub target: Where,
     #[command(flatten)]
     pub state: StateArgs,
-    /// The local cloud's address, if it is not the one that the state directory tells
-    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL")]
+    /// The local cloud's address, if it is not the one that AWS_ENDPOINT_URL or the state directory tells
+    #[arg(long, value_name = "URL")]
     pub endpoint_url: Option<String>,
+    /// Whether the state directory decides and AWS_ENDPOINT_URL does not: `up` and `down` are about a local cloud
+    /// that they start themselves, also from a shell set up for another one.
+    #[arg(skip)]
+    pub of_state: bool,
     /// The region
     #[arg(long, env = "AWS_REGION")]
     pub region: Option<String>,
@@ -69,7 +73,9 @@ impl TargetArgs {
         if self.profile.is_some() {
             return Err(Failure::config("--profile is for --target aws; the local cloud has an account of its own"));
         }
-        let Some(endpoint) = &self.endpoint_url else {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let elsewhere = || if self.of_state { None } else { variable("AWS_ENDPOINT_URL") };
+        let Some(endpoint) = self.endpoint_url.clone().or_else(elsewhere) else {
             let local = local_cloud(&self.state.dir()?).await?;
             return Ok(Target::Local {
                 endpoint: local.endpoint,
@@ -78,9 +84,8 @@ impl TargetArgs {
                 secret_access_key: local.secret_access_key,
             });
         };
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         Ok(Target::Local {
-            endpoint: endpoint.clone(),
+            endpoint,
             region: self
                 .region
                 .clone()

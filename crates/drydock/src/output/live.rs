@@ -133,8 +133,7 @@ impl Display for Live {
         for line in self.resources.values().chain(self.instances.values()) {
             line.bar.abandon();
         }
-        self.head.disable_steady_tick();
-        self.head.abandon();
+        self.head.finish_and_clear();
         let took = seconds(self.started.elapsed());
         eprintln!("{} {}  {} {took}", mark(&outcome.status), style(&self.stack).bold(), status(&outcome.status));
         if !outcome.succeeded() {

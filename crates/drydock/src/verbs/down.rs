@@ -27,6 +27,7 @@ pub struct Args {
 pub async fn run(mut args: Args) -> Result<(), Failure> {
     let manifest = Manifest::read(&args.dir)?;
     let stack = &manifest.stack.name;
+    args.target.of_state = true;
     args.target.region = args.target.region.or_else(|| manifest.stack.region.clone());
     let clients = args.target.clients_to_change(&format!("delete stack {stack}")).await?;
     let nothing = || {

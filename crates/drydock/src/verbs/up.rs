@@ -52,6 +52,7 @@ pub async fn run(mut args: Args) -> Result<(), Failure> {
         tags: manifest.stack.tags.clone(),
         disable_rollback: false,
     };
+    args.target.of_state = true;
     args.target.region = args.target.region.or_else(|| manifest.stack.region.clone());
     let mut display = args.output.display(&deployment.stack);
     if args.target.target == Where::Local && args.target.endpoint_url.is_none() {
