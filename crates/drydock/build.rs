@@ -31,11 +31,17 @@ fn main() -> io::Result<()> {
     for file in files {
         let name = file.strip_prefix(&recipe).map_err(io::Error::other)?;
         let is_hidden = name.to_string_lossy().starts_with('.');
-        if is_hidden || name.starts_with("tests") || name.extension().is_some_and(|extension| extension == "md") {
+        if is_hidden
+            || name.starts_with("tests")
+            || name.extension().is_some_and(|extension| extension == "md")
+        {
             continue;
         }
         if file.is_symlink() {
-            return Err(io::Error::other(format!("{}: the recipe has no links, its scripts make them", file.display())));
+            return Err(io::Error::other(format!(
+                "{}: the recipe has no links, its scripts make them",
+                file.display()
+            )));
         }
         let mode = fs::metadata(&file)?.permissions().mode() & 0o777;
         writeln!(table, "    ({name:?}, 0o{mode:o}, include_bytes!({file:?})),").map_err(io::Error::other)?;

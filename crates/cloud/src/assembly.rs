@@ -166,7 +166,11 @@ pub fn images_in_use(state_dir: &Path) -> Result<BTreeSet<String>, StoreError> {
 /// The ids of the images that instances run from.
 pub fn in_use(store: &Store) -> BTreeSet<String> {
     let instances = store.all::<InstanceRecord>();
-    instances.iter().filter(|instance| instance.state.lives()).map(|instance| instance.image_id.clone()).collect()
+    instances
+        .iter()
+        .filter(|instance| instance.state.lives())
+        .map(|instance| instance.image_id.clone())
+        .collect()
 }
 
 /// Removes from the host whatever a killed daemon of this state directory left: machines and networks.

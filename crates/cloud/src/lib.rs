@@ -6,8 +6,8 @@
 
 pub mod admin;
 pub mod api;
-pub mod autoscaling;
 mod assembly;
+pub mod autoscaling;
 pub mod cloudformation;
 pub mod context;
 pub mod credentials;

@@ -60,9 +60,9 @@ pub struct PlannedChange {
 /// When CloudFormation refuses the template, its parameters or the change set.
 pub async fn plan(clients: &Clients, deployment: &Deployment) -> Result<Option<Planned>, Error> {
     let existing = existing_stack(clients, &deployment.stack).await?;
-    let creates = existing.as_ref().is_none_or(|stack| {
-        matches!(stack.stack_status, Some(StackStatus::ReviewInProgress))
-    });
+    let creates = existing
+        .as_ref()
+        .is_none_or(|stack| matches!(stack.stack_status, Some(StackStatus::ReviewInProgress)));
     let name = format!("drydock-{}", nanoseconds());
     let request = clients
         .cloudformation
@@ -72,7 +72,9 @@ pub async fn plan(clients: &Clients, deployment: &Deployment) -> Result<Option<P
         .change_set_type(if creates { ChangeSetType::Create } else { ChangeSetType::Update })
         .template_body(&deployment.template)
         .set_parameters(Some(parameters(deployment, existing.as_ref().filter(|_| !creates))))
-        .set_capabilities(Some(deployment.capabilities.iter().map(|c| Capability::from(c.as_str())).collect()))
+        .set_capabilities(Some(
+            deployment.capabilities.iter().map(|c| Capability::from(c.as_str())).collect(),
+        ))
         .set_tags((!deployment.tags.is_empty()).then(|| {
             deployment.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
         }));

@@ -78,7 +78,11 @@ impl FailFast {
             let launching = (*count as usize).saturating_sub(group.len());
             if signalled.len() + able + launching < *count as usize {
                 lost.extend(
-                    group.iter().filter(|i| alive(i)).filter(silent).filter(|i| !self.given_up.contains(&i.id)),
+                    group
+                        .iter()
+                        .filter(|i| alive(i))
+                        .filter(silent)
+                        .filter(|i| !self.given_up.contains(&i.id)),
                 );
             }
         }

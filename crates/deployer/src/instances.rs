@@ -91,7 +91,9 @@ pub async fn of_stack(clients: &Clients, resources: &[StackResource]) -> Result<
 pub async fn all(clients: &Clients) -> Result<Vec<StackInstance>, Error> {
     let existing = Filter::builder()
         .name("instance-state-name")
-        .set_values(Some(["pending", "running", "stopping", "stopped", "shutting-down"].map(str::to_owned).to_vec()))
+        .set_values(Some(
+            ["pending", "running", "stopping", "stopped", "shutting-down"].map(str::to_owned).to_vec(),
+        ))
         .build();
     let mut instances = Vec::new();
     for instance in query(clients, Some(existing), None).await? {
@@ -133,11 +135,7 @@ async fn described(
     Ok(instances)
 }
 
-async fn query(
-    clients: &Clients,
-    filter: Option<Filter>,
-    id: Option<&str>,
-) -> Result<Vec<Instance>, Error> {
+async fn query(clients: &Clients, filter: Option<Filter>, id: Option<&str>) -> Result<Vec<Instance>, Error> {
     let mut request = clients.ec2.describe_instances();
     if let Some(filter) = filter {
         request = request.filters(filter);
@@ -154,11 +152,7 @@ async fn query(
     Ok(found)
 }
 
-async fn looked_at(
-    clients: &Clients,
-    logical_id: &str,
-    instance: Instance,
-) -> Result<StackInstance, Error> {
+async fn looked_at(clients: &Clients, logical_id: &str, instance: Instance) -> Result<StackInstance, Error> {
     let id = instance.instance_id.unwrap_or_default();
     let state = instance.state.and_then(|s| s.name).map(|n| n.as_str().to_owned()).unwrap_or_default();
     let console = match state.as_str() {
@@ -190,12 +184,13 @@ async fn looked_at(
 pub async fn console(clients: &Clients, instance_id: &str) -> Result<String, Error> {
     let request = clients.ec2.get_console_output().instance_id(instance_id);
     // `Latest` is only for instances on Nitro, which every current type is; older ones refuse it.
-    let answer = match request.clone().latest(true).send().await.map_err(|error| sdk("GetConsoleOutput", error)) {
-        Err(Error::Refused { code, .. }) if code == "UnsupportedOperation" => {
-            request.send().await.map_err(|error| sdk("GetConsoleOutput", error))?
-        }
-        answer => answer?,
-    };
+    let answer =
+        match request.clone().latest(true).send().await.map_err(|error| sdk("GetConsoleOutput", error)) {
+            Err(Error::Refused { code, .. }) if code == "UnsupportedOperation" => {
+                request.send().await.map_err(|error| sdk("GetConsoleOutput", error))?
+            }
+            answer => answer?,
+        };
     let encoded: String = answer.output.unwrap_or_default().split_whitespace().collect();
     let bytes = STANDARD.decode(encoded).map_err(|error| Error::Unreachable {
         operation: "GetConsoleOutput",

@@ -49,8 +49,7 @@ pub async fn verify_within(clients: &Clients, stack: &str, patience: Duration) -
 /// # Errors
 /// When there is no such stack or a service cannot be asked.
 pub async fn verify(clients: &Clients, stack: &str) -> Result<Vec<Check>, Error> {
-    let found =
-        existing_stack(clients, stack).await?.ok_or_else(|| Error::NoStack(stack.to_owned()))?;
+    let found = existing_stack(clients, stack).await?.ok_or_else(|| Error::NoStack(stack.to_owned()))?;
     let status = found.stack_status.map(|status| status.as_str().to_owned()).unwrap_or_default();
     let mut checks = vec![Check::new(
         format!("stack {stack} is complete"),

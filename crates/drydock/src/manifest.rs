@@ -82,8 +82,8 @@ impl Manifest {
         let path = dir.join("drydock.toml");
         let text = std::fs::read_to_string(&path)
             .map_err(|error| Failure::config(format!("{}: {error}", path.display())))?;
-        let mut manifest: Self = toml::from_str(&text)
-            .map_err(|error| Failure::config(format!("{}: {error}", path.display())))?;
+        let mut manifest: Self =
+            toml::from_str(&text).map_err(|error| Failure::config(format!("{}: {error}", path.display())))?;
         manifest.dir = dir.to_owned();
         Ok(manifest)
     }
@@ -99,7 +99,9 @@ impl Manifest {
         };
         for (key, value) in &self.stack.parameters {
             let text = parameter(value).ok_or_else(|| {
-                Failure::config(format!("drydock.toml: parameter {key} is neither text, number, boolean nor a list"))
+                Failure::config(format!(
+                    "drydock.toml: parameter {key} is neither text, number, boolean nor a list"
+                ))
             })?;
             all.insert(key.clone(), text);
         }

@@ -24,7 +24,10 @@ pub fn overrides(items: &[String]) -> Result<BTreeMap<String, String>, Failure> 
 /// Reads a file of parameters.
 pub fn file(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
     let text = fs::read_to_string(path).map_err(|error| {
-        Failure::config(format!("{}: {error}; parameters are KEY=VALUE or the name of a file of them", path.display()))
+        Failure::config(format!(
+            "{}: {error}; parameters are KEY=VALUE or the name of a file of them",
+            path.display()
+        ))
     })?;
     let parsed = if text.trim_start().starts_with(['{', '[']) { json(&text) } else { lines(&text) };
     parsed.map_err(|reason| Failure::config(format!("{}: {reason}", path.display())))
@@ -69,7 +72,8 @@ fn json(text: &str) -> Result<BTreeMap<String, String>, String> {
                 if let Some((key, value)) = item.as_str().and_then(|text| text.split_once('=')) {
                     return Ok((key.to_owned(), value.to_owned()));
                 }
-                let key = item.get("ParameterKey").and_then(Value::as_str).ok_or("an item has no ParameterKey")?;
+                let key =
+                    item.get("ParameterKey").and_then(Value::as_str).ok_or("an item has no ParameterKey")?;
                 let value = item.get("ParameterValue").ok_or(format!("{key} has no ParameterValue"))?;
                 Ok((key.to_owned(), scalar(key, value)?))
             })

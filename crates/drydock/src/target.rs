@@ -71,7 +71,9 @@ impl TargetArgs {
             return Ok(Target::Aws { profile: self.profile.clone(), region: self.region.clone() });
         }
         if self.profile.is_some() {
-            return Err(Failure::config("--profile is for --target aws; the local cloud has an account of its own"));
+            return Err(Failure::config(
+                "--profile is for --target aws; the local cloud has an account of its own",
+            ));
         }
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let elsewhere = || if self.of_state { None } else { variable("AWS_ENDPOINT_URL") };
@@ -110,5 +112,9 @@ fn confirm(identity: &Identity, what: &str, yes: bool) -> Result<(), Failure> {
     std::io::stderr().flush()?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Failure::failed("nothing was changed")) }
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        Ok(())
+    } else {
+        Err(Failure::failed("nothing was changed"))
+    }
 }

@@ -13,8 +13,8 @@ use tokio::net::UnixListener;
 use tokio::sync::watch;
 
 use super::{Adopt, Adopted, Refusal, Status, socket};
-use crate::http::{Answer, HttpService, Request, Response, serve_connection};
 use crate::cloudformation::state::Stack;
+use crate::http::{Answer, HttpService, Request, Response, serve_connection};
 use crate::{Cloud, Origin, ec2};
 
 /// Tells the daemon's parts that it is to end.

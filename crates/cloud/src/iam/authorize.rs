@@ -38,8 +38,7 @@ pub fn authorize(ctx: &Ctx, role: &str, request: &ParsedRequest) -> Result<(), E
 /// `AccessDenied`, or the `code` given, for the first resource on which it is not allowed.
 pub fn decide(ctx: &Ctx, role: &str, action: &str, about: &About, code: &'static str) -> Result<(), Error> {
     let documents = documents(&ctx.cloud.store, role)?;
-    let policies: Vec<_> =
-        documents.iter().map(|(name, document)| NamedPolicy { name, document }).collect();
+    let policies: Vec<_> = documents.iter().map(|(name, document)| NamedPolicy { name, document }).collect();
     let mut context = Context::default()
         .with("aws:PrincipalArn", format!("arn:aws:iam::{}:role/{role}", ctx.account))
         .with("aws:RequestedRegion", ctx.region.to_string());

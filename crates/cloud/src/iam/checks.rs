@@ -7,7 +7,9 @@ use super::errors::validation;
 
 /// A required member; the decoder has refused its absence already.
 pub fn given(value: Option<String>, member: &str) -> Result<String, Error> {
-    value.ok_or_else(|| validation(format!("Value null at '{member}' failed to satisfy constraint: Member must not be null")))
+    value.ok_or_else(|| {
+        validation(format!("Value null at '{member}' failed to satisfy constraint: Member must not be null"))
+    })
 }
 
 /// A name of at most `most` characters out of `[\w+=,.@-]`.
@@ -26,10 +28,14 @@ pub fn name(value: Option<String>, member: &str, most: usize) -> Result<String, 
 pub fn path(value: Option<String>) -> Result<String, Error> {
     let path = value.unwrap_or_else(|| "/".to_owned());
     let printable = path.chars().all(|c| ('!'..='\u{7f}').contains(&c));
-    if path == "/" || (path.len() > 2 && path.len() <= 512 && path.starts_with('/') && path.ends_with('/') && printable) {
+    if path == "/"
+        || (path.len() > 2 && path.len() <= 512 && path.starts_with('/') && path.ends_with('/') && printable)
+    {
         return Ok(path);
     }
-    Err(validation(format!("The specified value for path is invalid: {path}. It must begin and end with / and contain only ASCII characters.")))
+    Err(validation(format!(
+        "The specified value for path is invalid: {path}. It must begin and end with / and contain only ASCII characters."
+    )))
 }
 
 /// A policy document that is understood.
@@ -52,7 +58,15 @@ mod tests {
         for bad in ["", "with space", "a/b", &"x".repeat(65)] {
             assert!(name(Some(bad.into()), "roleName", 64).is_err(), "{bad}");
         }
-        for (value, fine) in [("/", true), ("/a/", true), ("/a/b/", true), ("", false), ("a/", false), ("/a", false), ("//", false)] {
+        for (value, fine) in [
+            ("/", true),
+            ("/a/", true),
+            ("/a/b/", true),
+            ("", false),
+            ("a/", false),
+            ("/a", false),
+            ("//", false),
+        ] {
             assert_eq!(path(Some(value.into())).is_ok(), fine, "{value}");
         }
     }

@@ -45,19 +45,31 @@ fn arn(ctx: &Ctx, kind: &str, path: &str, name: &str) -> String {
 pub struct IamService;
 
 impl Iam<Ctx> for IamService {
-    fn add_role_to_instance_profile(&self, ctx: &Ctx, input: AddRoleToInstanceProfileRequest) -> Result<(), Error> {
+    fn add_role_to_instance_profile(
+        &self,
+        ctx: &Ctx,
+        input: AddRoleToInstanceProfileRequest,
+    ) -> Result<(), Error> {
         profiles::add_role(ctx, input)
     }
     fn attach_role_policy(&self, ctx: &Ctx, input: AttachRolePolicyRequest) -> Result<(), Error> {
         roles::attach(ctx, input)
     }
-    fn create_instance_profile(&self, ctx: &Ctx, input: CreateInstanceProfileRequest) -> Result<CreateInstanceProfileResponse, Error> {
+    fn create_instance_profile(
+        &self,
+        ctx: &Ctx,
+        input: CreateInstanceProfileRequest,
+    ) -> Result<CreateInstanceProfileResponse, Error> {
         profiles::create(ctx, input)
     }
     fn create_policy(&self, ctx: &Ctx, input: CreatePolicyRequest) -> Result<CreatePolicyResponse, Error> {
         policies::create(ctx, input)
     }
-    fn create_policy_version(&self, ctx: &Ctx, input: CreatePolicyVersionRequest) -> Result<CreatePolicyVersionResponse, Error> {
+    fn create_policy_version(
+        &self,
+        ctx: &Ctx,
+        input: CreatePolicyVersionRequest,
+    ) -> Result<CreatePolicyVersionResponse, Error> {
         policies::create_version(ctx, input)
     }
     fn create_role(&self, ctx: &Ctx, input: CreateRoleRequest) -> Result<CreateRoleResponse, Error> {
@@ -81,46 +93,90 @@ impl Iam<Ctx> for IamService {
     fn detach_role_policy(&self, ctx: &Ctx, input: DetachRolePolicyRequest) -> Result<(), Error> {
         roles::detach(ctx, input)
     }
-    fn get_instance_profile(&self, ctx: &Ctx, input: GetInstanceProfileRequest) -> Result<GetInstanceProfileResponse, Error> {
+    fn get_instance_profile(
+        &self,
+        ctx: &Ctx,
+        input: GetInstanceProfileRequest,
+    ) -> Result<GetInstanceProfileResponse, Error> {
         profiles::get(ctx, input)
     }
     fn get_policy(&self, ctx: &Ctx, input: GetPolicyRequest) -> Result<GetPolicyResponse, Error> {
         policies::get(ctx, input)
     }
-    fn get_policy_version(&self, ctx: &Ctx, input: GetPolicyVersionRequest) -> Result<GetPolicyVersionResponse, Error> {
+    fn get_policy_version(
+        &self,
+        ctx: &Ctx,
+        input: GetPolicyVersionRequest,
+    ) -> Result<GetPolicyVersionResponse, Error> {
         policies::get_version(ctx, input)
     }
     fn get_role(&self, ctx: &Ctx, input: GetRoleRequest) -> Result<GetRoleResponse, Error> {
         roles::get(ctx, input)
     }
-    fn get_role_policy(&self, ctx: &Ctx, input: GetRolePolicyRequest) -> Result<GetRolePolicyResponse, Error> {
+    fn get_role_policy(
+        &self,
+        ctx: &Ctx,
+        input: GetRolePolicyRequest,
+    ) -> Result<GetRolePolicyResponse, Error> {
         roles::get_policy(ctx, input)
     }
-    fn list_attached_role_policies(&self, ctx: &Ctx, input: ListAttachedRolePoliciesRequest) -> Result<ListAttachedRolePoliciesResponse, Error> {
+    fn list_attached_role_policies(
+        &self,
+        ctx: &Ctx,
+        input: ListAttachedRolePoliciesRequest,
+    ) -> Result<ListAttachedRolePoliciesResponse, Error> {
         roles::list_attached(ctx, input)
     }
-    fn list_entities_for_policy(&self, ctx: &Ctx, input: ListEntitiesForPolicyRequest) -> Result<ListEntitiesForPolicyResponse, Error> {
+    fn list_entities_for_policy(
+        &self,
+        ctx: &Ctx,
+        input: ListEntitiesForPolicyRequest,
+    ) -> Result<ListEntitiesForPolicyResponse, Error> {
         policies::list_entities(ctx, input)
     }
-    fn list_instance_profile_tags(&self, ctx: &Ctx, input: ListInstanceProfileTagsRequest) -> Result<ListInstanceProfileTagsResponse, Error> {
+    fn list_instance_profile_tags(
+        &self,
+        ctx: &Ctx,
+        input: ListInstanceProfileTagsRequest,
+    ) -> Result<ListInstanceProfileTagsResponse, Error> {
         profiles::list_tags(ctx, input)
     }
-    fn list_instance_profiles(&self, ctx: &Ctx, input: ListInstanceProfilesRequest) -> Result<ListInstanceProfilesResponse, Error> {
+    fn list_instance_profiles(
+        &self,
+        ctx: &Ctx,
+        input: ListInstanceProfilesRequest,
+    ) -> Result<ListInstanceProfilesResponse, Error> {
         profiles::list(ctx, input)
     }
-    fn list_instance_profiles_for_role(&self, ctx: &Ctx, input: ListInstanceProfilesForRoleRequest) -> Result<ListInstanceProfilesForRoleResponse, Error> {
+    fn list_instance_profiles_for_role(
+        &self,
+        ctx: &Ctx,
+        input: ListInstanceProfilesForRoleRequest,
+    ) -> Result<ListInstanceProfilesForRoleResponse, Error> {
         profiles::list_for_role(ctx, input)
     }
     fn list_policies(&self, ctx: &Ctx, input: ListPoliciesRequest) -> Result<ListPoliciesResponse, Error> {
         policies::list(ctx, input)
     }
-    fn list_policy_tags(&self, ctx: &Ctx, input: ListPolicyTagsRequest) -> Result<ListPolicyTagsResponse, Error> {
+    fn list_policy_tags(
+        &self,
+        ctx: &Ctx,
+        input: ListPolicyTagsRequest,
+    ) -> Result<ListPolicyTagsResponse, Error> {
         policies::list_tags(ctx, input)
     }
-    fn list_policy_versions(&self, ctx: &Ctx, input: ListPolicyVersionsRequest) -> Result<ListPolicyVersionsResponse, Error> {
+    fn list_policy_versions(
+        &self,
+        ctx: &Ctx,
+        input: ListPolicyVersionsRequest,
+    ) -> Result<ListPolicyVersionsResponse, Error> {
         policies::list_versions(ctx, input)
     }
-    fn list_role_policies(&self, ctx: &Ctx, input: ListRolePoliciesRequest) -> Result<ListRolePoliciesResponse, Error> {
+    fn list_role_policies(
+        &self,
+        ctx: &Ctx,
+        input: ListRolePoliciesRequest,
+    ) -> Result<ListRolePoliciesResponse, Error> {
         roles::list_policies(ctx, input)
     }
     fn list_role_tags(&self, ctx: &Ctx, input: ListRoleTagsRequest) -> Result<ListRoleTagsResponse, Error> {
@@ -132,10 +188,18 @@ impl Iam<Ctx> for IamService {
     fn put_role_policy(&self, ctx: &Ctx, input: PutRolePolicyRequest) -> Result<(), Error> {
         roles::put_policy(ctx, input)
     }
-    fn remove_role_from_instance_profile(&self, ctx: &Ctx, input: RemoveRoleFromInstanceProfileRequest) -> Result<(), Error> {
+    fn remove_role_from_instance_profile(
+        &self,
+        ctx: &Ctx,
+        input: RemoveRoleFromInstanceProfileRequest,
+    ) -> Result<(), Error> {
         profiles::remove_role(ctx, input)
     }
-    fn set_default_policy_version(&self, ctx: &Ctx, input: SetDefaultPolicyVersionRequest) -> Result<(), Error> {
+    fn set_default_policy_version(
+        &self,
+        ctx: &Ctx,
+        input: SetDefaultPolicyVersionRequest,
+    ) -> Result<(), Error> {
         policies::set_default_version(ctx, input)
     }
     fn tag_instance_profile(&self, ctx: &Ctx, input: TagInstanceProfileRequest) -> Result<(), Error> {
@@ -156,7 +220,11 @@ impl Iam<Ctx> for IamService {
     fn untag_role(&self, ctx: &Ctx, input: UntagRoleRequest) -> Result<(), Error> {
         roles::untag(ctx, input)
     }
-    fn update_assume_role_policy(&self, ctx: &Ctx, input: UpdateAssumeRolePolicyRequest) -> Result<(), Error> {
+    fn update_assume_role_policy(
+        &self,
+        ctx: &Ctx,
+        input: UpdateAssumeRolePolicyRequest,
+    ) -> Result<(), Error> {
         roles::update_trust(ctx, input)
     }
     fn update_role(&self, ctx: &Ctx, input: UpdateRoleRequest) -> Result<UpdateRoleResponse, Error> {

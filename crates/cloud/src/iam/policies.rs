@@ -7,12 +7,12 @@ use aws_wire::iam::*;
 use iam_policy::PolicyKind;
 use jiff::Timestamp;
 
+use super::arn;
 use super::checks;
 use super::errors::{conflict, exists, limit, no_such_policy, validation};
 use super::managed::{self, AwsPolicy};
 use super::state::{PolicyRecord, PolicyVersionState, RoleRecord};
 use super::wire::{self, Paged};
-use super::arn;
 use crate::store::GLOBAL;
 use crate::{Ctx, Store, ids};
 
@@ -63,7 +63,8 @@ fn answer(store: &Store, policy: &PolicyRecord) -> Policy {
 }
 
 fn aws_answer(store: &Store, policy: &AwsPolicy) -> Policy {
-    let (path, name) = policy.arn.split_once(":policy").and_then(|(_, rest)| rest.rsplit_once('/')).unwrap_or_default();
+    let (path, name) =
+        policy.arn.split_once(":policy").and_then(|(_, rest)| rest.rsplit_once('/')).unwrap_or_default();
     Policy {
         policy_name: Some(name.to_owned()),
         arn: Some(policy.arn.to_owned()),
@@ -170,7 +171,10 @@ pub fn list_entities(
         policy_roles: page
             .items
             .iter()
-            .map(|role| PolicyRole { role_name: Some(role.name.clone()), role_id: Some(role.role_id.clone()) })
+            .map(|role| PolicyRole {
+                role_name: Some(role.name.clone()),
+                role_id: Some(role.role_id.clone()),
+            })
             .collect(),
         is_truncated: Some(page.next.is_some()),
         marker: page.next,
@@ -198,7 +202,9 @@ pub fn create_version(
     let document = checks::document(input.policy_document, "policyDocument", PolicyKind::Identity)?;
     let version = change(ctx, input.policy_arn, |policy| {
         if policy.versions.len() >= MAX_VERSIONS {
-            return Err(limit("A managed policy can have up to 5 versions. Before you create a new version, you must delete an existing version."));
+            return Err(limit(
+                "A managed policy can have up to 5 versions. Before you create a new version, you must delete an existing version.",
+            ));
         }
         policy.versions_made += 1;
         let now = Timestamp::now();
@@ -223,10 +229,15 @@ pub fn get_version(ctx: &Ctx, input: GetPolicyVersionRequest) -> Result<GetPolic
             is_default_version: Some(true),
             create_date: None,
         };
-        return if id == "v1" { Ok(GetPolicyVersionResponse { policy_version: Some(version) }) } else { Err(no_such_version(&id)) };
+        return if id == "v1" {
+            Ok(GetPolicyVersionResponse { policy_version: Some(version) })
+        } else {
+            Err(no_such_version(&id))
+        };
     }
     let policy = find(ctx, input.policy_arn)?;
-    let version = policy.versions.iter().find(|version| version.id == id).ok_or_else(|| no_such_version(&id))?;
+    let version =
+        policy.versions.iter().find(|version| version.id == id).ok_or_else(|| no_such_version(&id))?;
     Ok(GetPolicyVersionResponse { policy_version: Some(version_answer(&policy, version, true)) })
 }
 

@@ -58,7 +58,8 @@ pub fn tags(ctx: &Ctx, given: Vec<Tag>) -> Result<Tags, Error> {
 /// Adds tags; only the cloud's own services may set those of AWS's own (`aws:cloudformation:…`).
 pub fn merge_tags(ctx: &Ctx, tags: &mut Tags, given: Vec<Tag>) -> Result<(), Error> {
     let pairs = given.into_iter().map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default()));
-    tags.merge(pairs, matches!(ctx.caller, Caller::Service { .. })).map_err(|error| Error::client("InvalidInput", error.to_string()))
+    tags.merge(pairs, matches!(ctx.caller, Caller::Service { .. }))
+        .map_err(|error| Error::client("InvalidInput", error.to_string()))
 }
 
 /// `Marker` and `MaxItems`.

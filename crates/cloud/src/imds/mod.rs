@@ -80,9 +80,9 @@ impl Imds {
 
     fn admitted(&self, headers: &HeaderMap, view: &View, now: Timestamp) -> bool {
         match headers.get(TOKEN_HEADER) {
-            Some(token) => token
-                .to_str()
-                .is_ok_and(|token| self.tokens.valid(token, &view.metadata.instance_id, now)),
+            Some(token) => {
+                token.to_str().is_ok_and(|token| self.tokens.valid(token, &view.metadata.instance_id, now))
+            }
             None => !view.token_required,
         }
     }
@@ -116,7 +116,8 @@ impl Imds {
             return self.credentials(role, &metadata.instance_id, now);
         }
         let credentials_path = role.map(|role| format!("{CREDENTIALS}/{role}"));
-        let special: Vec<&str> = [Some(SIGNATURE), credentials_path.as_deref()].into_iter().flatten().collect();
+        let special: Vec<&str> =
+            [Some(SIGNATURE), credentials_path.as_deref()].into_iter().flatten().collect();
         match tree::lookup(metadata, rest, &special) {
             Some(Node::Leaf(value) | Node::Folder(value)) => text(StatusCode::OK, value),
             None => status(StatusCode::NOT_FOUND),
@@ -157,10 +158,9 @@ fn status(code: StatusCode) -> Response {
 
 fn bytes(data: Vec<u8>) -> Response {
     let mut response = Response::new(http_body_util::Full::new(data.into()));
-    response.headers_mut().insert(
-        http::header::CONTENT_TYPE,
-        http::HeaderValue::from_static("application/octet-stream"),
-    );
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/octet-stream"));
     response
 }
 
@@ -171,8 +171,32 @@ fn failed(error: &dyn std::error::Error) -> Response {
 
 /// The versions that the service answers to, as `GET /` lists them; all have the same content here.
 const VERSIONS: &[&str] = &[
-    "1.0", "2007-01-19", "2007-03-01", "2007-08-29", "2007-10-10", "2007-12-15", "2008-02-01", "2008-09-01",
-    "2009-04-04", "2011-01-01", "2011-05-01", "2012-01-12", "2014-02-25", "2014-11-05", "2015-10-20",
-    "2016-04-19", "2016-06-30", "2016-09-02", "2018-03-28", "2018-08-17", "2018-09-24", "2019-10-01",
-    "2020-10-27", "2021-01-03", "2021-03-23", "2021-07-15", "2022-09-24", "latest",
+    "1.0",
+    "2007-01-19",
+    "2007-03-01",
+    "2007-08-29",
+    "2007-10-10",
+    "2007-12-15",
+    "2008-02-01",
+    "2008-09-01",
+    "2009-04-04",
+    "2011-01-01",
+    "2011-05-01",
+    "2012-01-12",
+    "2014-02-25",
+    "2014-11-05",
+    "2015-10-20",
+    "2016-04-19",
+    "2016-06-30",
+    "2016-09-02",
+    "2018-03-28",
+    "2018-08-17",
+    "2018-09-24",
+    "2019-10-01",
+    "2020-10-27",
+    "2021-01-03",
+    "2021-03-23",
+    "2021-07-15",
+    "2022-09-24",
+    "latest",
 ];

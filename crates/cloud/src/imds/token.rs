@@ -22,7 +22,8 @@ impl Tokens {
 
     /// A token for an instance that lives for `ttl` seconds from `now`.
     pub fn issue(&self, instance_id: &str, ttl: u32, now: Timestamp) -> String {
-        let end = now.saturating_add(SignedDuration::from_secs(ttl.into())).unwrap_or(Timestamp::MAX).as_second();
+        let end =
+            now.saturating_add(SignedDuration::from_secs(ttl.into())).unwrap_or(Timestamp::MAX).as_second();
         let mut token = end.to_be_bytes().to_vec();
         token.extend_from_slice(&self.mac(instance_id, end).finalize().into_bytes());
         URL_SAFE_NO_PAD.encode(token)

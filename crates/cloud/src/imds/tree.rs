@@ -279,7 +279,8 @@ pub(super) mod tests {
 
     #[test]
     fn special_paths_are_listed() {
-        let listed = lookup(&example(), "dynamic/instance-identity", &["dynamic/instance-identity/signature"]);
+        let listed =
+            lookup(&example(), "dynamic/instance-identity", &["dynamic/instance-identity/signature"]);
         assert_eq!(listed, Some(Node::Folder("document\nsignature".into())));
     }
 

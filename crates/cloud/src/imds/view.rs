@@ -46,8 +46,7 @@ pub fn instance_at(cloud: &Cloud, vpc_id: &str, address: Ipv4Addr) -> Option<Ins
 
 fn metadata(cloud: &Cloud, instance: &InstanceRecord) -> Option<Metadata> {
     let region = instance.region.as_str();
-    let interface =
-        cloud.store.get::<NetworkInterfaceRecord>(region, &instance.network_interface_id)?;
+    let interface = cloud.store.get::<NetworkInterfaceRecord>(region, &instance.network_interface_id)?;
     let public = interface.public_address.map(|address| (address.to_string(), address.to_string()));
     Some(Metadata {
         instance_id: instance.id.clone(),
@@ -66,9 +65,10 @@ fn metadata(cloud: &Cloud, instance: &InstanceRecord) -> Option<Metadata> {
         public_key: instance.key_name.clone().zip(instance.public_key.clone()),
         profile: profile_of(cloud, instance),
         block_devices: block_devices(cloud, instance),
-        tags: instance.metadata.tags_enabled.then(|| {
-            instance.tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
-        }),
+        tags: instance
+            .metadata
+            .tags_enabled
+            .then(|| instance.tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()),
         user_data: instance.user_data.as_deref().and_then(|encoded| STANDARD.decode(encoded).ok()),
     })
 }
@@ -102,7 +102,8 @@ fn block_devices(cloud: &Cloud, instance: &InstanceRecord) -> Vec<(String, Strin
         ("ami".to_owned(), instance.root_device.clone()),
         ("root".to_owned(), instance.root_device.clone()),
     ];
-    let volumes = instance.volumes.iter().filter_map(|id| cloud.store.get::<VolumeRecord>(&instance.region, id));
+    let volumes =
+        instance.volumes.iter().filter_map(|id| cloud.store.get::<VolumeRecord>(&instance.region, id));
     let mut others: Vec<String> = volumes
         .filter_map(|volume| volume.attachment.as_ref().map(|attachment| attachment.device.clone()))
         .filter(|device| *device != instance.root_device)

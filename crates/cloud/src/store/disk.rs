@@ -71,7 +71,6 @@ impl Disk {
             }
             tx.commit()
         };
-        write(&mut self.connection)
-            .map_err(|source| StoreError::Sqlite { path: self.path.clone(), source })
+        write(&mut self.connection).map_err(|source| StoreError::Sqlite { path: self.path.clone(), source })
     }
 }

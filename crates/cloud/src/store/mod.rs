@@ -59,7 +59,9 @@ pub enum StoreError {
         source: serde_json::Error,
     },
     /// The state was written by a version that knows more kinds of records.
-    #[error("the state holds records of kind {0:?}, which this version of drydock does not know; use the version that made it, or `drydock cloud reset`")]
+    #[error(
+        "the state holds records of kind {0:?}, which this version of drydock does not know; use the version that made it, or `drydock cloud reset`"
+    )]
     UnknownKind(String),
     /// A record could not be turned into JSON.
     #[error("a {kind} cannot be stored: {source}")]
@@ -136,7 +138,10 @@ impl Store {
     /// The records of one region in the order of their ids.
     pub fn list<T: Record>(&self, region: &str) -> Vec<Arc<T>> {
         let tables = self.tables.read();
-        tables.get(T::KIND).map(|table| in_region(table, region).filter_map(downcast).collect()).unwrap_or_default()
+        tables
+            .get(T::KIND)
+            .map(|table| in_region(table, region).filter_map(downcast).collect())
+            .unwrap_or_default()
     }
 
     /// The records of all regions.

@@ -36,7 +36,11 @@ impl Sts<Ctx> for StsService {
         input: GetSessionTokenRequest,
     ) -> Result<GetSessionTokenResponse, Error> {
         if ctx.caller != Caller::Root {
-            return Err(Error::with_status("AccessDenied", "Cannot call GetSessionToken with session credentials", 403));
+            return Err(Error::with_status(
+                "AccessDenied",
+                "Cannot call GetSessionToken with session credentials",
+                403,
+            ));
         }
         let seconds = lifetime(input.duration_seconds.unwrap_or(43_200), 900, 129_600)?;
         let session = keep(ctx, SessionCredentials::new(None, "session", seconds))?;
@@ -61,8 +65,10 @@ fn assume_role(ctx: &Ctx, input: AssumeRoleRequest) -> Result<AssumeRoleResponse
     let arn = input.role_arn.unwrap_or_default();
     let session_name = input.role_session_name.unwrap_or_default();
     let denied = || {
-        let message =
-            format!("User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}", ctx.caller_arn());
+        let message = format!(
+            "User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}",
+            ctx.caller_arn()
+        );
         Error::with_status("AccessDenied", message, 403)
     };
     let role = ctx
@@ -96,7 +102,9 @@ fn refuse_unsupported(input: &AssumeRoleRequest) -> Result<(), Error> {
         ("SerialNumber", input.serial_number.is_some()),
     ];
     match given.iter().find(|(_, given)| *given) {
-        Some((name, _)) => Err(Error::client("ValidationError", format!("{name} is not supported by this cloud."))),
+        Some((name, _)) => {
+            Err(Error::client("ValidationError", format!("{name} is not supported by this cloud.")))
+        }
         None => Ok(()),
     }
 }

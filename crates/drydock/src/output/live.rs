@@ -50,7 +50,10 @@ impl Live {
             return;
         }
         let lines = &self.lines;
-        let line = self.resources.entry(event.logical_id.clone()).or_insert_with(|| Line::new(lines.add(spinner()), 2));
+        let line = self
+            .resources
+            .entry(event.logical_id.clone())
+            .or_insert_with(|| Line::new(lines.add(spinner()), 2));
         let reason = event.reason.as_deref().filter(|_| !event.failed()).unwrap_or_default();
         line.set(&event.logical_id, &status(&event.status), reason);
         if !event.status.ends_with("_IN_PROGRESS") {
@@ -135,7 +138,12 @@ impl Display for Live {
         }
         self.head.finish_and_clear();
         let took = seconds(self.started.elapsed());
-        eprintln!("{} {}  {} {took}", mark(&outcome.status), style(&self.stack).bold(), status(&outcome.status));
+        eprintln!(
+            "{} {}  {} {took}",
+            mark(&outcome.status),
+            style(&self.stack).bold(),
+            status(&outcome.status)
+        );
         if !outcome.succeeded() {
             for line in failure_lines(outcome) {
                 eprintln!("  {line}");

@@ -53,7 +53,9 @@ impl OutputArgs {
     /// When standard output is closed.
     pub fn print(self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
         let line = match self.output {
-            Format::Json => serde_json::to_string_pretty(value).map_err(|error| Failure::failed(error.to_string()))?,
+            Format::Json => {
+                serde_json::to_string_pretty(value).map_err(|error| Failure::failed(error.to_string()))?
+            }
             Format::Text => text(),
         };
         writeln!(std::io::stdout(), "{}", line.trim_end())?;

@@ -31,7 +31,12 @@ impl Observer for Plain {
                 self.line(&format!("{:<36} {}{reason}", event.status, event.logical_id));
             }
             Progress::Instance(instance) => {
-                self.line(&format!("{:<36} {} of {}", instance.phase.to_string(), instance.id, instance.logical_id));
+                self.line(&format!(
+                    "{:<36} {} of {}",
+                    instance.phase.to_string(),
+                    instance.id,
+                    instance.logical_id
+                ));
             }
             Progress::GivenUp { instance_id, logical_id, console_tail } => {
                 self.line(&format!(

@@ -166,7 +166,10 @@ pub async fn ensure_running(
             return Err(Failure::failed(format!("the local cloud did not start ({exit}): {}", log.since()?)));
         }
         if started.elapsed() > Duration::from_secs(30) {
-            return Err(Failure::failed(format!("the local cloud is not ready after 30 s; see {}", log.path.display())));
+            return Err(Failure::failed(format!(
+                "the local cloud is not ready after 30 s; see {}",
+                log.path.display()
+            )));
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -192,7 +195,8 @@ impl Log {
 /// What a program that ended said last: the message that it ended with, which may have several lines, or everything.
 fn last_words(text: &str) -> &str {
     let prefix = "drydock: ";
-    let at = text.rfind(&format!("\n{prefix}")).map(|at| at + 1).or_else(|| text.starts_with(prefix).then_some(0));
+    let at =
+        text.rfind(&format!("\n{prefix}")).map(|at| at + 1).or_else(|| text.starts_with(prefix).then_some(0));
     at.map_or(text, |at| &text[at + prefix.len()..]).trim()
 }
 
@@ -278,7 +282,8 @@ async fn env(args: Looking) -> Result<(), Failure> {
     ];
     let document: std::collections::BTreeMap<_, _> = variables.into_iter().collect();
     args.output.print(&document, || {
-        let exports: Vec<_> = variables.iter().map(|(name, value)| format!("export {name}={value};")).collect();
+        let exports: Vec<_> =
+            variables.iter().map(|(name, value)| format!("export {name}={value};")).collect();
         // Left-overs of another account would win over the keys.
         format!("{}\nunset AWS_SESSION_TOKEN AWS_PROFILE;", exports.join("\n"))
     })

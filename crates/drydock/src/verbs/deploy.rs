@@ -118,7 +118,10 @@ fn show(planned: &Planned, output: OutputArgs) -> Result<(), Failure> {
                 Some("Conditional") => "  replacement possible",
                 _ => "",
             };
-            text += &format!("  {:<8} {:<44} {}{replacement}\n", change.action, change.logical_id, change.resource_type);
+            text += &format!(
+                "  {:<8} {:<44} {}{replacement}\n",
+                change.action, change.logical_id, change.resource_type
+            );
         }
         text + &format!(
             "Execute it with:\n  aws cloudformation execute-change-set --change-set-name {}",

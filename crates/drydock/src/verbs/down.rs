@@ -12,7 +12,9 @@ use crate::target::TargetArgs;
 
 /// Deletes the stack of DIR/drydock.toml and everything in it
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  drydock down examples/ecs-cluster\n\nThe local cloud itself goes on; `drydock cloud stop` ends it.")]
+#[command(
+    after_help = "Example:\n  drydock down examples/ecs-cluster\n\nThe local cloud itself goes on; `drydock cloud stop` ends it."
+)]
 pub struct Args {
     /// The directory
     #[arg(default_value = ".")]

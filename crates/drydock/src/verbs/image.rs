@@ -102,7 +102,9 @@ async fn create(args: Create) -> Result<(), Failure> {
     let image = match &args.from {
         None if args.name == BASE => {
             if !args.add.is_empty() {
-                return Err(Failure::config("ecs-base is made from its recipe alone; give the image a name and --from ecs-base"));
+                return Err(Failure::config(
+                    "ecs-base is made from its recipe alone; give the image a name and --from ecs-base",
+                ));
             }
             make_base(&state, &mut say).await?
         }
@@ -146,8 +148,9 @@ async fn remove(args: &Rm) -> Result<(), Failure> {
     let image = find(&store, &args.image)?;
     let in_use: BTreeSet<String> = match cloud::admin::client::AdminClient::new(&state).status().await {
         Ok(status) => status.images_in_use.into_iter().collect(),
-        Err(cloud::admin::client::AdminError::NotRunning { .. }) => cloud::images_in_use(&state)
-            .map_err(|error| Failure::failed(error.to_string()))?,
+        Err(cloud::admin::client::AdminError::NotRunning { .. }) => {
+            cloud::images_in_use(&state).map_err(|error| Failure::failed(error.to_string()))?
+        }
         Err(error) => return Err(error.into()),
     };
     store.remove(&image.id, &in_use)?;
@@ -159,7 +162,9 @@ fn find(store: &ImageStore, name_or_id: &str) -> Result<Image, Failure> {
         Some(image) => Some(image),
         None => store.by_name(name_or_id)?,
     };
-    found.ok_or_else(|| Failure::failed(format!("there is no image {name_or_id}; `drydock image ls` lists those there are")))
+    found.ok_or_else(|| {
+        Failure::failed(format!("there is no image {name_or_id}; `drydock image ls` lists those there are"))
+    })
 }
 
 /// Makes the named image unless it is there.
@@ -193,7 +198,9 @@ pub async fn ensure_made(
 /// Makes the base image, or finds it; a minute of work the first time on a machine.
 async fn make_base(state: &Path, say: &mut dyn FnMut(&str)) -> Result<Image, Failure> {
     let recipe = recipe::recipe().ok_or_else(|| {
-        Failure::failed("this drydock was built without the guest binary that images need; build it with `make build`")
+        Failure::failed(
+            "this drydock was built without the guest binary that images need; build it with `make build`",
+        )
     })?;
     let store = ImageStore::open(state)?;
     Ok(tokio::task::block_in_place(|| store.create_base(&recipe, &cache_dir(), say))?)
@@ -204,15 +211,20 @@ fn additions(items: &[String], dir: &Path) -> Result<Vec<Addition>, Failure> {
 }
 
 fn new_image(name: &str) -> NewImage {
-    NewImage { name: name.to_owned(), description: String::new(), owner: cloud::DEFAULT_ACCOUNT.to_owned(), region: None }
+    NewImage {
+        name: name.to_owned(),
+        description: String::new(),
+        owner: cloud::DEFAULT_ACCOUNT.to_owned(),
+        region: None,
+    }
 }
 
 /// `FILE:PATH`, the file relative to `dir`.
 fn addition(item: &str, dir: &Path) -> Result<Addition, Failure> {
-    let (file, path) = item
-        .rsplit_once(':')
-        .filter(|(file, path)| !file.is_empty() && path.starts_with('/'))
-        .ok_or_else(|| Failure::config(format!("{item}: expected FILE:PATH with an absolute path in the image")))?;
+    let (file, path) =
+        item.rsplit_once(':').filter(|(file, path)| !file.is_empty() && path.starts_with('/')).ok_or_else(
+            || Failure::config(format!("{item}: expected FILE:PATH with an absolute path in the image")),
+        )?;
     let file = dir.join(file);
     if !file.is_file() {
         return Err(Failure::config(format!("{}: there is no such file", file.display())));

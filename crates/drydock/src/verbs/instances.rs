@@ -184,22 +184,28 @@ async fn exec(args: Exec) -> Result<(), Failure> {
 async fn ssh(args: Ssh) -> Result<(), Failure> {
     let clients = args.target.clients().await?;
     let instance = instances::one(&clients, &args.id).await?;
-    let address = instance
-        .public_ip
-        .ok_or_else(|| Failure::failed(format!("{} has no public address; use `drydock instances exec`", args.id)))?;
+    let address = instance.public_ip.ok_or_else(|| {
+        Failure::failed(format!("{} has no public address; use `drydock instances exec`", args.id))
+    })?;
     let mut command = Command::new("ssh");
     if let Some(key) = args.identity.or_else(|| local_key(&args.target.state, instance.key_name.as_deref())) {
         command.arg("-i").arg(key).args(["-o", "IdentitiesOnly=yes"]);
     }
     if args.target.target == crate::target::Where::Local {
         // Loopback addresses are given to one instance after another, each with host keys of its own.
-        command.args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]);
+        command.args([
+            "-o",
+            "StrictHostKeyChecking=no",
+            "-o",
+            "UserKnownHostsFile=/dev/null",
+            "-o",
+            "LogLevel=ERROR",
+        ]);
     }
-    let status = command
-        .arg(format!("{}@{address}", args.login))
-        .args(&args.command)
-        .status()
-        .map_err(|error| Failure { code: CONFIG, message: Some(format!("ssh: {error}; install openssh-client")) })?;
+    let status =
+        command.arg(format!("{}@{address}", args.login)).args(&args.command).status().map_err(|error| {
+            Failure { code: CONFIG, message: Some(format!("ssh: {error}; install openssh-client")) }
+        })?;
     match status.code() {
         Some(0) => Ok(()),
         Some(code) => Err(Failure::told(u8::try_from(code).unwrap_or(255))),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use cloud::admin::Adopt;
 use cloud::admin::client::AdminClient;
-use deployer::deploy::{self, Deployment};
 use deployer::Clients;
+use deployer::deploy::{self, Deployment};
 
 use super::cloud::ensure_running;
 use super::deploy::{TemplateFile, execute};

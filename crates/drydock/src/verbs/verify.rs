@@ -13,7 +13,9 @@ use crate::target::TargetArgs;
 
 /// Proves that a stack's instances are what its status says
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  drydock verify todobackend\n\nExits with 255 when a check does not hold.")]
+#[command(
+    after_help = "Example:\n  drydock verify todobackend\n\nExits with 255 when a check does not hold."
+)]
 pub struct Args {
     /// The stack's name, or a directory with a drydock.toml
     #[arg(default_value = ".")]
@@ -59,7 +61,9 @@ pub async fn show(
         }
         text + &match failed {
             0 => format!("stack {stack} is verified"),
-            _ => format!("stack {stack} is not what it says: {failed} of {} checks do not hold", checks.len()),
+            _ => {
+                format!("stack {stack} is not what it says: {failed} of {} checks do not hold", checks.len())
+            }
         }
     })?;
     if failed == 0 { Ok(()) } else { Err(Failure::told(FAILED)) }
