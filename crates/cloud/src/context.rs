@@ -7,7 +7,7 @@ use crate::Cloud;
 use crate::ids;
 
 /// Who makes a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Caller {
     /// The account itself, as every local user of the host is.
     Root,

@@ -30,7 +30,7 @@ pub struct ParsedRequest {
 }
 
 /// How an answer is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ResponseFormat {
     /// `<XResponse><XResult>`.
     QueryXml,
