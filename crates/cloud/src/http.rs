@@ -38,7 +38,6 @@ where
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), answer)
         .with_upgrades();
     if let Err(error) = connection.await {
