@@ -9,7 +9,6 @@ use machine::sim::SimDriver;
 use crate::context::{Caller, Ctx, Origin};
 use crate::credentials::RootKey;
 use crate::identity::IdentityKey;
-use crate::store::{Kinds, Store};
 use crate::vpc::Vpcs;
 use crate::{Cloud, Config, ec2};
 
@@ -48,13 +47,9 @@ impl Bench {
 
     fn open(dir: Arc<tempfile::TempDir>, driver: SimDriver) -> Self {
         let state = dir.path();
-        let mut kinds = Kinds::default();
-        for add in [crate::autoscaling::kinds, crate::credentials::kinds, ec2::kinds, crate::iam::kinds, crate::cloudformation::kinds, crate::ecs::kinds, crate::ssm::kinds, crate::autoscaling::kinds] {
-            add(&mut kinds);
-        }
         let cloud = Cloud {
             config: Config::new(state),
-            store: Store::open(&state.join("state.db"), &kinds).unwrap(),
+            store: crate::open_store(state).unwrap(),
             driver: Arc::new(driver.clone()),
             images: ImageStore::open(state).unwrap(),
             root_key: RootKey::open(state).unwrap(),

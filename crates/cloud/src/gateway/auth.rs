@@ -123,3 +123,7 @@ pub fn authorize(ctx: &Ctx, request: &ParsedRequest) -> Result<(), Error> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "auth_tests.rs"]
+mod tests;

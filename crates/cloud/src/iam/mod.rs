@@ -10,6 +10,8 @@ mod policies;
 mod profiles;
 mod roles;
 pub mod state;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::sync::Arc;

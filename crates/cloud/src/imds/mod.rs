@@ -3,6 +3,8 @@
 //! Behaviour: "Access instance metadata for an EC2 instance" in the EC2 user guide. The caller is known by
 //! the VPC and address that the connection comes from.
 
+#[cfg(test)]
+mod tests;
 mod token;
 mod tree;
 mod view;

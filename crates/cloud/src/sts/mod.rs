@@ -1,5 +1,8 @@
 //! STS: who calls, and sessions of roles.
 
+#[cfg(test)]
+mod tests;
+
 use aws_wire::Error;
 use aws_wire::sts::*;
 use iam_policy::{Context, NamedPolicy, PolicyDocument, PolicyKind, Principal, Request, evaluate};
