@@ -4,6 +4,7 @@
 //! stage hands a typed value to the next. WebSocket upgrades go to the ECS agents' sessions.
 
 mod auth;
+mod cache;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::iam::IamService;
 use crate::ssm::SsmService;
 use crate::sts::StsService;
 use crate::{Cloud, Origin, ecs, ids};
+use cache::{Answers, Key};
 
 /// The largest request body in bytes; CloudFormation's templates (1 MB) are the largest that any supported
 /// operation takes.
@@ -33,13 +35,14 @@ pub struct Gateway {
     cloud: Arc<Cloud>,
     /// Whether the listener on the host can be reached from elsewhere.
     exposed: bool,
+    answers: Answers,
 }
 
 impl Gateway {
     /// The gateway of a cloud. `exposed` tells that its listener is not on a loopback address: then only
     /// requests signed with keys that the cloud issued are served.
     pub fn new(cloud: Arc<Cloud>, exposed: bool) -> Self {
-        Self { cloud, exposed }
+        Self { cloud, exposed, answers: Answers::default() }
     }
 
     async fn answer(&self, request: Request, origin: Origin) -> Response {
@@ -66,7 +69,7 @@ impl Gateway {
             }
         };
         let result = auth::caller(&self.cloud, self.exposed, parts, body, &origin)
-            .and_then(|caller| self.dispatch(&request, caller, origin));
+            .and_then(|caller| self.dispatch(&request, parts.uri.query(), body, caller, origin));
         match result {
             Ok(answer) => answer,
             Err(error) => {
@@ -81,6 +84,8 @@ impl Gateway {
     fn dispatch(
         &self,
         request: &ParsedRequest,
+        query: Option<&str>,
+        body: &[u8],
         caller: Caller,
         origin: Origin,
     ) -> Result<Encoded, aws_wire::Error> {
@@ -96,17 +101,20 @@ impl Gateway {
         tracing::debug!(service = ?request.service, operation = %request.operation, region, "request");
         auth::authorize(&ctx, request)?;
         crate::ec2::ensure_region(&self.cloud, region)?;
-        match request.service {
-            Service::AutoScaling => aws_wire::autoscaling::dispatch(&AutoScalingService, &ctx, request),
-            Service::CloudFormation => {
-                aws_wire::cloudformation::dispatch(&CloudFormationService, &ctx, request)
-            }
-            Service::Ec2 => aws_wire::ec2::dispatch(&Ec2Service, &ctx, request),
-            Service::Ecs => aws_wire::ecs::dispatch(&EcsService, &ctx, request),
-            Service::Iam => aws_wire::iam::dispatch(&IamService, &ctx, request),
-            Service::Ssm => aws_wire::ssm::dispatch(&SsmService, &ctx, request),
-            Service::Sts => aws_wire::sts::dispatch(&StsService, &ctx, request),
+        match Key::of(&ctx, request, query, body) {
+            Some(key) => self.kept_or_new(&ctx, request, key),
+            None => operate(&ctx, request),
         }
+    }
+
+    fn kept_or_new(&self, ctx: &Ctx, request: &ParsedRequest, key: Key) -> Result<Encoded, aws_wire::Error> {
+        let version = self.cloud.store.version();
+        if let Some(answer) = self.answers.get(version, &key, &request.request_id) {
+            return Ok(answer);
+        }
+        let answer = operate(ctx, request)?;
+        self.answers.put(version, key, &request.request_id, &answer);
+        Ok(answer)
     }
 
     /// A WebSocket of an ECS agent (`/ws`): authenticated as any request is, then served by ECS.
@@ -125,6 +133,19 @@ impl Gateway {
     }
 }
 
+/// Runs the operation on its service.
+fn operate(ctx: &Ctx, request: &ParsedRequest) -> Result<Encoded, aws_wire::Error> {
+    match request.service {
+        Service::AutoScaling => aws_wire::autoscaling::dispatch(&AutoScalingService, ctx, request),
+        Service::CloudFormation => aws_wire::cloudformation::dispatch(&CloudFormationService, ctx, request),
+        Service::Ec2 => aws_wire::ec2::dispatch(&Ec2Service, ctx, request),
+        Service::Ecs => aws_wire::ecs::dispatch(&EcsService, ctx, request),
+        Service::Iam => aws_wire::iam::dispatch(&IamService, ctx, request),
+        Service::Ssm => aws_wire::ssm::dispatch(&SsmService, ctx, request),
+        Service::Sts => aws_wire::sts::dispatch(&StsService, ctx, request),
+    }
+}
+
 impl HttpService for Gateway {
     fn call(self: Arc<Self>, request: Request, origin: Origin) -> Answer {
         Box::pin(async move { self.answer(request, origin).await })
@@ -134,3 +155,6 @@ impl HttpService for Gateway {
 fn response(encoded: Encoded) -> Response {
     encoded.into_response().map(Full::new)
 }
+
+#[cfg(test)]
+mod tests;
