@@ -17,6 +17,8 @@ pub struct Metadata {
     pub image_id: String,
     /// E.g. `t2.micro`.
     pub instance_type: String,
+    /// The processor architecture, e.g. `x86_64`.
+    pub architecture: String,
     /// The account number.
     pub account_id: String,
     /// E.g. `us-east-1`.
@@ -154,7 +156,7 @@ fn interface_leaves(m: &Metadata, put: &mut impl FnMut(&str, &str)) {
 pub fn identity_document(m: &Metadata) -> String {
     pretty(&json!({
         "accountId": m.account_id,
-        "architecture": "x86_64",
+        "architecture": m.architecture,
         "availabilityZone": m.availability_zone,
         "billingProducts": null,
         "devpayProductCodes": null,
@@ -231,6 +233,7 @@ pub(super) mod tests {
             instance_id: "i-0123456789abcdef0".into(),
             image_id: "ami-1".into(),
             instance_type: "t2.micro".into(),
+            architecture: "x86_64".into(),
             account_id: "123456789012".into(),
             region: "us-east-1".into(),
             availability_zone: "us-east-1a".into(),

@@ -52,6 +52,7 @@ fn metadata(cloud: &Cloud, instance: &InstanceRecord) -> Option<Metadata> {
         instance_id: instance.id.clone(),
         image_id: instance.image_id.clone(),
         instance_type: instance.instance_type.clone(),
+        architecture: instance.architecture.clone(),
         account_id: cloud.config.account.clone(),
         region: region.to_owned(),
         availability_zone: instance.zone.clone(),
