@@ -211,7 +211,10 @@ fn unpack(tar: &Path, into: &Path) -> Result<(), ImageError> {
     let mut command = Command::new("tar");
     command.args(["--extract", "--numeric-owner", "--same-owner", "--same-permissions"]);
     command.args(["--xattrs", "--xattrs-include=*", "--file"]).arg(tar).arg("--directory").arg(into);
-    command::run(Path::new("tar"), command.stdin(Stdio::null()), &mut |_| {})
+    command::run(Path::new("tar"), command.stdin(Stdio::null()), &mut |_| {}).map_err(|error| match error {
+        ImageError::Program { output, .. } => ImageError::Unpack { archive: tar.to_owned(), reason: output },
+        other => other,
+    })
 }
 
 fn check_init(root: &Path, origin: &Path) -> Result<(), ImageError> {

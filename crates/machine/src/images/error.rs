@@ -45,6 +45,14 @@ pub enum ImageError {
         /// Instances or other images.
         users: Vec<String>,
     },
+    /// The file is not one that can be unpacked.
+    #[error("cannot unpack {}: {reason}", archive.display())]
+    Unpack {
+        /// The tar file.
+        archive: PathBuf,
+        /// What `tar` said.
+        reason: String,
+    },
     /// The tree has no init.
     #[error("{} has no /sbin/init: it holds no system that can boot", origin.display())]
     NoInit {

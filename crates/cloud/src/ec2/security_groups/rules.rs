@@ -34,11 +34,12 @@ struct Subject<'a> {
     dry_run: Option<bool>,
 }
 
-/// The one permission that old clients write into the request itself.
-fn with_inline(
-    permissions: &[IpPermission],
-    inline: (&Option<String>, Option<i32>, Option<i32>, &Option<String>, &Option<String>),
-) -> Vec<IpPermission> {
+/// The one permission that old clients write into the request itself: protocol, first and last port, addresses, and
+/// the name of a group.
+type Inline<'a> = (&'a Option<String>, Option<i32>, Option<i32>, &'a Option<String>, &'a Option<String>);
+
+/// The permissions with the inline one, if there is one.
+fn with_inline(permissions: &[IpPermission], inline: Inline<'_>) -> Vec<IpPermission> {
     let (protocol, from_port, to_port, cidr, group_name) = inline;
     let mut permissions = permissions.to_vec();
     if protocol.is_some() || cidr.is_some() || group_name.is_some() {
