@@ -3,11 +3,14 @@
 //! - `cargo xtask wire` prunes botocore's service models to the supported operations and generates the wire types.
 //! - `cargo xtask wire prune` and `cargo xtask wire generate` do one of the two.
 //! - `cargo xtask wire --check` fails when the checked-in code is not what the checked-in models generate.
+//! - `cargo xtask docs` writes the generated parts of `docs/services.md`; with `--check` it only tells whether they are
+//!   out of date.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
+mod docs;
 mod wire;
 
 #[derive(Parser)]
@@ -21,6 +24,15 @@ struct Cli {
 enum Chore {
     /// Prune the service models and generate the types of crates/aws-wire.
     Wire(WireArgs),
+    /// Write the generated parts of docs/services.md.
+    Docs(DocsArgs),
+}
+
+#[derive(clap::Args)]
+struct DocsArgs {
+    /// Change nothing; fail if the document is out of date.
+    #[arg(long)]
+    check: bool,
 }
 
 #[derive(clap::Args)]
@@ -43,10 +55,23 @@ enum WireStep {
     Generate,
 }
 
+/// The workspace's folder.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+}
+
 fn main() -> anyhow::Result<()> {
-    let Chore::Wire(args) = Cli::parse().chore;
-    let crate_dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../crates/aws-wire");
-    let workspace = wire::Workspace::open(&crate_dir)?;
+    let workspace = wire::Workspace::open(&root().join("crates/aws-wire"))?;
+    match Cli::parse().chore {
+        Chore::Wire(args) => run_wire(&workspace, &args),
+        Chore::Docs(args) => {
+            let docs = docs::Docs::open(&root(), workspace.services())?;
+            if args.check { docs.check() } else { docs.write() }
+        }
+    }
+}
+
+fn run_wire(workspace: &wire::Workspace, args: &WireArgs) -> anyhow::Result<()> {
     if args.check {
         return workspace.check();
     }

@@ -13,7 +13,7 @@ use model::Model;
 mod emit;
 mod index;
 mod model;
-mod names;
+pub mod names;
 mod patches;
 mod prune;
 
@@ -44,6 +44,11 @@ impl Workspace {
             std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let services = toml::from_str(&text).with_context(|| format!("cannot parse {}", path.display()))?;
         Ok(Self { models, generated: crate_dir.join("src/generated"), services })
+    }
+
+    /// The services and their operations.
+    pub fn services(&self) -> &BTreeMap<String, Selection> {
+        &self.services
     }
 
     /// Writes the pruned model of each service.
