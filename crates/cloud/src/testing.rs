@@ -30,6 +30,10 @@ pub struct Bench {
 
 impl Bench {
     /// A new cloud with one image, [`IMAGE`].
+    #[allow(
+        clippy::new_without_default,
+        reason = "it makes a directory and a key: nothing that is there by default"
+    )]
     pub fn new() -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let bench = Self::open(dir, SimDriver::new());

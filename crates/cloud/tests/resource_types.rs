@@ -1,5 +1,6 @@
 //! `docs/resource-types.md` is written from the schemas of the resource types. This fails when it is out of date;
 //! `UPDATE_DOCS=1 cargo test --package cloud --test resource_types` writes it.
+#![allow(clippy::unwrap_used)] // helpers of tests, which clippy takes for program code
 
 use std::fmt::Write;
 use std::path::Path;

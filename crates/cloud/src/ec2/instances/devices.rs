@@ -196,7 +196,7 @@ mod tests {
                 "InvalidBlockDeviceMapping",
             ),
         ] {
-            assert_eq!(merge(&image, &[mapping.clone()]).unwrap_err().code, code, "{mapping:?}");
+            assert_eq!(merge(&image, std::slice::from_ref(&mapping)).unwrap_err().code, code, "{mapping:?}");
         }
     }
 }
