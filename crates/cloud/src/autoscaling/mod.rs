@@ -1,6 +1,6 @@
 //! Auto Scaling: launch configurations, and groups that keep as many instances running as they are told to.
 //!
-//! Handlers change what a group wants. The [reconciler] compares that with what EC2 says and [decides](decide)
+//! Handlers change what a group wants. The `reconciler` compares that with what EC2 says and decides (`decide`)
 //! what to do; every launch and termination is a scaling activity that says why.
 
 mod activities;

@@ -1,7 +1,7 @@
 //! CloudFormation: stacks, change sets, and the engine that makes them true.
 //!
-//! A request is checked completely before anything is stored ([`submission`]); then an operation is put into
-//! the stack's record ([`start`]) and the [`engine`] carries it out, through the resource [`types`].
+//! A request is checked completely before anything is stored (`submission`); then an operation is put into
+//! the stack's record (`start`) and the [`engine`] carries it out, through the resource [`types`].
 
 pub mod blueprint;
 mod capabilities;

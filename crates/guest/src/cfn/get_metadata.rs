@@ -26,7 +26,7 @@ pub struct Options {
     /// A CloudFormation logical resource ID
     #[arg(short, long)]
     resource: Option<String>,
-    /// Retrieve the value at <KEY> in the Metadata object; must be in dotted object notation (parent.child.leaf)
+    /// Retrieve the value at KEY in the Metadata object; must be in dotted object notation (parent.child.leaf)
     #[arg(short, long)]
     key: Option<String>,
     /// The CloudFormation service URL. The endpoint URL must match the region option. Use of this parameter is discouraged.

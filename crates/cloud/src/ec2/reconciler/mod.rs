@@ -1,6 +1,6 @@
 //! Makes instances and volumes what their records say, and their records what is true of them.
 //!
-//! Every instance that is not gone has a task of its own ([`instance::live`]), which brings it from one state
+//! Every instance that is not gone has a task of its own (`instance::live`), which brings it from one state
 //! to the next; volumes get a task when there is something to do. All of them begin from the records, so a
 //! daemon that was killed carries on where it was, with the machines that still run.
 
