@@ -87,6 +87,10 @@ pub fn create_vpc(ctx: &Ctx, input: CreateVpcRequest) -> Result<CreateVpcResult,
     if !(16..=28).contains(&cidr.prefix_len()) {
         return Err(Error::client("InvalidVpc.Range", format!("The CIDR '{text}' is invalid.")));
     }
+    if let Some((taken, what)) = reserved(cidr) {
+        let message = format!("The CIDR '{text}' is invalid: {taken} is for {what}.");
+        return Err(Error::client("InvalidVpc.Range", message));
+    }
     let tags = tags_for(ctx, &input.tag_specifications, "vpc", &["vpc"])?;
     let vpc = change(ctx, input.dry_run, |tx| {
         let dhcp_options_id = regions::default_vpc(tx, &ctx.region)
@@ -97,6 +101,22 @@ pub fn create_vpc(ctx: &Ctx, input: CreateVpcRequest) -> Result<CreateVpcResult,
     })?;
     // As on EC2, the answer has the state that the VPC has for a moment; it is `available` when next described.
     Ok(CreateVpcResult { vpc: Some(Vpc { state: Some("pending".to_owned()), ..to_wire(ctx, &vpc) }) })
+}
+
+/// The reserved network that a VPC's addresses would overlap with, and what it is for. EC2 reserves most of
+/// these too; the benchmarking range is where this cloud's API stands.
+fn reserved(cidr: Ipv4Net) -> Option<(&'static str, &'static str)> {
+    const RESERVED: [(&str, &str); 5] = [
+        ("0.0.0.0/8", "this network"),
+        ("127.0.0.0/8", "loopback"),
+        ("169.254.0.0/16", "the metadata, name and time services"),
+        ("198.18.0.0/24", "the API inside VPCs"),
+        ("224.0.0.0/3", "multicast and future use"),
+    ];
+    RESERVED.into_iter().find(|(taken, _)| {
+        // The table's networks are valid.
+        taken.parse::<Ipv4Net>().is_ok_and(|taken| taken.contains(&cidr) || cidr.contains(&taken))
+    })
 }
 
 /// Parses a network's addresses. Bits beyond the prefix are refused by whoever makes something of them.
@@ -237,4 +257,25 @@ pub fn modify_vpc_attribute(ctx: &Ctx, input: ModifyVpcAttributeRequest) -> Resu
         })?;
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reserved_networks_cannot_be_vpcs() {
+        for (cidr, free) in [
+            ("10.0.0.0/16", true),
+            ("172.31.0.0/16", true),
+            ("198.18.1.0/24", true),
+            ("198.18.0.0/16", false),
+            ("198.18.0.16/28", false),
+            ("169.254.0.0/24", false),
+            ("127.1.0.0/16", false),
+            ("240.0.0.0/16", false),
+        ] {
+            assert_eq!(reserved(cidr.parse().unwrap()).is_none(), free, "{cidr}");
+        }
+    }
 }
