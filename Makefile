@@ -42,7 +42,8 @@ deps: ## Install the host programs that are missing (Debian, as root)
 .PHONY: build
 build: ## Build the program
 	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --package guest --target $(HOST)
-	cargo build --release --package drydock
+# With guest named, dependencies get the features that they have in `cargo test --workspace`: one compilation for both.
+	cargo build --release --package drydock --package guest
 
 .PHONY: test
 test: test-deps build lint test-unit test-wire test-e2e ## Run every test, real instances included (as root)
