@@ -4,7 +4,7 @@ use std::path::Path;
 
 use machine::{ByteRange, Driver, MachineStatus};
 
-use super::{Evidence, Machine, diagnose};
+use super::{Evidence, Machine, sentence};
 
 /// Enough of a log's end to hold the last command and its last lines.
 const TAIL: ByteRange = ByteRange::Tail { max: 64 * 1024 };
@@ -20,6 +20,7 @@ pub async fn read(driver: &dyn Driver, instance: &str) -> Evidence {
         init_log: text(driver, instance, "/var/log/cfn-init.log").await.unwrap_or_default(),
         command_log: text(driver, instance, "/var/log/cfn-init-cmd.log").await.unwrap_or_default(),
         user_data_log: text(driver, instance, "/var/log/cloud-init-output.log").await.unwrap_or_default(),
+        agent_log: text(driver, instance, "/var/log/ecs/ecs-agent.log").await.unwrap_or_default(),
         finished: text(driver, instance, "/var/lib/cloud/instance/boot-finished").await.is_some(),
         machine,
     }
@@ -30,7 +31,7 @@ pub async fn tell(driver: &dyn Driver, instances: &[String]) -> Option<String> {
     const TOLD: usize = 4;
     let mut told = Vec::new();
     for instance in instances.iter().take(TOLD) {
-        told.push(format!("{instance}: {}", diagnose(&read(driver, instance).await)));
+        told.push(format!("{instance}: {}", sentence(&read(driver, instance).await)));
     }
     if instances.len() > TOLD {
         told.push(format!("and {} more instances", instances.len() - TOLD));

@@ -2,14 +2,17 @@
 //!
 //! The formats are those that Amazon's `cfn-init` writes, which Drydock's writes too:
 //! `/var/log/cfn-init.log` tells what was done and what failed, `/var/log/cfn-init-cmd.log` what each command
-//! printed and how it ended. `/var/log/cloud-init-output.log` holds what user data printed.
+//! printed and how it ended. `/var/log/cloud-init-output.log` holds what user data printed, and
+//! `/var/log/ecs/ecs-agent.log` why the agent has not joined its cluster, which first-run scripts wait for.
 
+mod agent_log;
 mod commands;
 pub mod evidence;
 mod init_log;
 
 use std::fmt;
 
+pub use agent_log::agent_trouble;
 pub use commands::{Command, Ending, last_command};
 pub use init_log::{Failure, last_failure};
 
@@ -27,6 +30,8 @@ pub struct Evidence {
     pub command_log: String,
     /// `/var/log/cloud-init-output.log`.
     pub user_data_log: String,
+    /// `/var/log/ecs/ecs-agent.log`.
+    pub agent_log: String,
     /// Whether cloud-init has finished (`/var/lib/cloud/instance/boot-finished`).
     pub finished: bool,
     /// How far the machine itself is.
@@ -118,14 +123,26 @@ pub fn diagnose(evidence: &Evidence) -> Diagnosis {
     if let Some(Failure::Other(reason)) = failure {
         return Diagnosis::InitFailed { reason };
     }
-    let output = last_lines(user_data_output(&evidence.user_data_log));
-    match evidence.machine {
-        Machine::Absent => Diagnosis::Absent,
-        Machine::Exited => Diagnosis::Exited,
-        Machine::Running if evidence.finished => Diagnosis::Ended { output },
-        Machine::Running if evidence.user_data_log.is_empty() => Diagnosis::Booting,
-        Machine::Running => Diagnosis::Running { output },
+    match (evidence.machine, user_data_output(&evidence.user_data_log)) {
+        (Machine::Absent, _) => Diagnosis::Absent,
+        (Machine::Exited, _) => Diagnosis::Exited,
+        (Machine::Running, output) if evidence.finished => {
+            Diagnosis::Ended { output: last_lines(output.unwrap_or_default()) }
+        }
+        (Machine::Running, None) => Diagnosis::Booting,
+        (Machine::Running, Some(output)) => Diagnosis::Running { output: last_lines(output) },
     }
+}
+
+/// What the evidence says, in one sentence: how far the instance is, and what its ECS agent complains of.
+pub fn sentence(evidence: &Evidence) -> String {
+    let mut sentence = diagnose(evidence).to_string();
+    if evidence.machine == Machine::Running
+        && let Some(trouble) = agent_trouble(&evidence.agent_log)
+    {
+        sentence += &format!("; its ECS agent: {trouble}");
+    }
+    sentence
 }
 
 impl fmt::Display for Diagnosis {
@@ -184,12 +201,27 @@ fn last_lines(lines: Vec<String>) -> Vec<String> {
     lines[lines.len().saturating_sub(LINES)..].to_vec()
 }
 
-/// What user data printed: without cloud-init's own lines about its stages.
-fn user_data_output(log: &str) -> Vec<String> {
-    log.lines()
-        .filter(|line| !line.starts_with("Cloud-init v. ") && !line.starts_with("ci-info: "))
-        .map(str::to_owned)
-        .collect()
+/// What user data printed: what follows the last announcement of cloud-init's final stage, which runs it, without
+/// cloud-init's own lines. None when an earlier stage is the last one announced, or nothing is.
+///
+/// A log whose beginning was cut off may announce no stage: then all of it may be user data's.
+fn user_data_output(log: &str) -> Option<Vec<String>> {
+    let lines: Vec<&str> = log.lines().collect();
+    let announced = lines.iter().rposition(|line| stage(line).is_some());
+    let begin = match announced.map(|at| (at, stage(lines[at]))) {
+        Some((at, Some("modules:final"))) => at + 1,
+        Some(_) => return None,
+        None if lines.is_empty() => return None,
+        None => 0,
+    };
+    let written = lines[begin..].iter().filter(|line| !line.starts_with("Cloud-init v. "));
+    Some(written.map(|line| (*line).to_owned()).collect())
+}
+
+/// The stage that a line of cloud-init's announces: `Cloud-init v. 22.4.2 running 'modules:final' at …`.
+fn stage(line: &str) -> Option<&str> {
+    let (_, rest) = line.strip_prefix("Cloud-init v. ")?.split_once(" running '")?;
+    rest.split_once('\'').map(|(stage, _)| stage)
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ fn running(init_log: &str, command_log: &str, user_data_log: &str, finished: boo
         user_data_log: user_data_log.to_owned(),
         finished,
         machine: Machine::Running,
+        ..Evidence::default()
     }
 }
 
@@ -125,6 +126,19 @@ fn phases_are_told_from_what_is_there() {
             "user data is still running; its last output: hello",
         ),
         (
+            running("", "", "Cloud-init v. 22 running 'init'\nnot user data's\n", false),
+            "it is booting, its user data has not begun",
+        ),
+        (
+            running(
+                "",
+                "",
+                "not user data's\nCloud-init v. 22 running 'modules:final' at x\nhello\nCloud-init v. 22 finished at x\n",
+                true,
+            ),
+            "user data has ended without signalling success; its last output: hello",
+        ),
+        (
             running("", "", "Cloud-init v. 22\n", true),
             "user data has ended without signalling success, it printed nothing",
         ),
@@ -135,6 +149,19 @@ fn phases_are_told_from_what_is_there() {
     for (evidence, expected) in cases {
         assert_eq!(diagnose(&evidence).to_string(), expected);
     }
+}
+
+#[test]
+fn an_agent_that_cannot_join_says_why() {
+    let agent_log = "level=error time=x msg=\"Unable to register\" error=\"AccessDeniedException: denied\"\n";
+    let waiting = Evidence { agent_log: agent_log.into(), ..running("", "", "waiting\n", false) };
+    assert_eq!(
+        sentence(&waiting),
+        "user data is still running; its last output: waiting; its ECS agent: Unable to register: \
+         AccessDeniedException: denied"
+    );
+    let gone = Evidence { machine: Machine::Exited, ..waiting };
+    assert_eq!(sentence(&gone), "it has stopped");
 }
 
 #[test]
