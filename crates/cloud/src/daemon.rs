@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -83,7 +83,7 @@ impl Daemon {
         let state_dir = config.state_dir.clone();
         let failed = |source| DaemonError::StateDir { path: state_dir.clone(), source };
         make_dirs(&state_dir).map_err(failed)?;
-        let lock = lock(&state_dir)?;
+        let lock = lock(&state_dir).await?;
         let listener = bind(listen).await?;
         let address = listener.local_addr().map_err(failed)?;
         let cloud = open_cloud(config)?;
@@ -184,15 +184,27 @@ fn make_dirs(state_dir: &Path) -> std::io::Result<()> {
     builder.create(state_dir.join("run"))
 }
 
-/// Takes the state directory's lock, which the kernel releases with the process, however it ends.
-fn lock(state_dir: &Path) -> Result<File, DaemonError> {
+/// How long a daemon that was killed may take to be gone.
+const ENDING: Duration = Duration::from_secs(1);
+
+/// Takes the state directory's lock, which the kernel releases with the process, however it ends. Waits a moment for
+/// one that is just ending: somebody who kills it and starts another gets the other.
+async fn lock(state_dir: &Path) -> Result<File, DaemonError> {
     let path = state_dir.join("run/lock");
     let failed = |source| DaemonError::StateDir { path: path.clone(), source };
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(DaemonError::AlreadyRunning(state_dir.to_owned())),
-        Err(fs::TryLockError::Error(source)) => Err(failed(source)),
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(fs::TryLockError::WouldBlock) if begun.elapsed() < ENDING => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            Err(fs::TryLockError::WouldBlock) => {
+                return Err(DaemonError::AlreadyRunning(state_dir.to_owned()));
+            }
+            Err(fs::TryLockError::Error(source)) => return Err(failed(source)),
+        }
     }
 }
 

@@ -95,7 +95,7 @@ impl AdminClient {
             .header(http::header::HOST, "drydock")
             .body(Full::new(Bytes::from(body)))
             .map_err(|e| broken(&e))?;
-        let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
+        let response = sender.send_request(request).await.map_err(|e| self.unanswered(&e))?;
         let status = response.status();
         let answer = response.into_body().collect().await.map_err(|e| broken(&e))?.to_bytes();
         driving.abort();
@@ -106,7 +106,42 @@ impl AdminClient {
         Err(AdminError::Refused(refusal.message))
     }
 
+    /// Why a request got no answer. A daemon that is just ending accepts nobody any more, or drops who waits.
+    fn unanswered(&self, error: &hyper::Error) -> AdminError {
+        if error.is_incomplete_message() || error.is_canceled() || is_reset(error) {
+            AdminError::NotRunning { state_dir: self.state_dir.clone() }
+        } else {
+            self.broken(&error.to_string())
+        }
+    }
+
     fn broken(&self, reason: &str) -> AdminError {
         AdminError::Broken { state_dir: self.state_dir.clone(), reason: reason.to_owned() }
+    }
+}
+
+/// Whether the other end has closed the connection.
+fn is_reset(error: &hyper::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
+    source.is_some_and(|error| matches!(error.kind(), ConnectionReset | BrokenPipe))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_daemon_that_is_killed_while_it_is_asked_is_not_running() {
+        let state = tempfile::tempdir().unwrap();
+        let path = socket(state.path());
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        let dying = tokio::spawn(async move { drop(listener.accept().await) });
+        let told = AdminClient::new(state.path()).status().await;
+        assert!(matches!(told, Err(AdminError::NotRunning { .. })), "{told:?}");
+        dying.await.unwrap();
+        let told = AdminClient::new(state.path()).status().await;
+        assert!(matches!(told, Err(AdminError::NotRunning { .. })), "{told:?}");
     }
 }
