@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
 use crate::{
+    error::TemplateError,
     suggest::did_you_mean,
     template::{Parameter, ParameterType, Template},
 };
@@ -38,6 +39,23 @@ pub enum ParameterError {
         /// Why, in CloudFormation's words.
         reason: String,
     },
+}
+
+impl ParameterError {
+    /// The error at the declaration of the parameter that it is about, or of the first of them; without a place when
+    /// none is declared.
+    pub fn locate(&self, template: &Template) -> TemplateError {
+        let name = match self {
+            Self::Missing { names } => names.first(),
+            Self::Unknown { .. } => None,
+            Self::Constraint { name, .. } => Some(name),
+        };
+        let located = TemplateError::new(self.to_string());
+        match name.and_then(|name| template.parameters.get(name).map(|parameter| (name, parameter))) {
+            Some((name, parameter)) => located.at(parameter.span).path(format!("Parameters/{name}")),
+            None => located,
+        }
+    }
 }
 
 /// Something that only the caller can know about a parameter's value.

@@ -22,6 +22,21 @@ fn messages(template: &Template, given: &[(&str, &str)], previous: &[(&str, &str
 }
 
 #[test]
+fn errors_are_placed_at_the_declaration() {
+    let template = template("{Type: Number}");
+    let located = |given: &[(&str, &str)]| match template.resolve_parameters(&map(given), &BTreeMap::new()) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.iter().map(|error| error.locate(&template).to_string()).collect(),
+    };
+    assert_eq!(located(&[]), ["Parameters: [P] must have values (line 2, column 3, at Parameters/P)"]);
+    assert_eq!(
+        located(&[("P", "x")]),
+        ["Parameter 'P' must be a number. (line 2, column 3, at Parameters/P)"]
+    );
+    assert_eq!(located(&[("P", "1"), ("Q", "x")]), ["Parameters: [Q] do not exist in the template"]);
+}
+
+#[test]
 fn values_are_typed() {
     let cases = [
         ("{Type: String}", "a,b", json!("a,b")),
