@@ -1,6 +1,5 @@
 //! Why something could not be done.
 
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 /// A failure of this crate's.
@@ -65,6 +64,42 @@ where
             code: code.to_owned(),
             message: message.unwrap_or("the service gave no reason").to_owned(),
         },
-        (None, _) => Error::Unreachable { operation, reason: DisplayErrorContext(&error).to_string() },
+        (None, _) => Error::Unreachable { operation, reason: causes(&error) },
+    }
+}
+
+/// The causes of an error, outermost first, each said once. Wrappers quote what they wrap: what an outer cause has
+/// said already is not repeated.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut told: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        next = cause.source();
+        if !text.is_empty() && !told.iter().any(|before| before.contains(&text)) {
+            told.push(text);
+        }
+    }
+    told.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Layer {
+        text: &'static str,
+        source: Option<Box<Layer>>,
+    }
+
+    #[test]
+    fn causes_are_told_once_each() {
+        let inner = Layer { text: "Connection refused (os error 111)", source: None };
+        let middle =
+            Layer { text: "connect error: Connection refused (os error 111)", source: Some(inner.into()) };
+        let outer = Layer { text: "dispatch failure", source: Some(middle.into()) };
+        assert_eq!(causes(&outer), "dispatch failure: connect error: Connection refused (os error 111)");
     }
 }

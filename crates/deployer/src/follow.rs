@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_cloudformation::primitives::DateTime;
 use aws_sdk_cloudformation::types::{Stack, StackEvent};
 
 use crate::clients::Clients;
@@ -117,9 +118,16 @@ async fn events_since(
     Ok(fresh)
 }
 
+/// A time in RFC 3339, always with three digits after the second: columns of times stay straight.
+fn milliseconds(time: DateTime) -> String {
+    let text = time.to_string();
+    let whole = text.trim_end_matches('Z').split('.').next().unwrap_or_default();
+    format!("{whole}.{:03}Z", time.subsec_nanos() / 1_000_000)
+}
+
 fn resource_event(event: StackEvent) -> ResourceEvent {
     ResourceEvent {
-        time: event.timestamp.map(|time| time.to_string()).unwrap_or_default(),
+        time: event.timestamp.map(milliseconds).unwrap_or_default(),
         status: event.resource_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
         id: event.event_id.unwrap_or_default(),
         logical_id: event.logical_resource_id.unwrap_or_default(),
