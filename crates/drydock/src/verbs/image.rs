@@ -236,13 +236,20 @@ fn table(images: &[Image]) -> String {
     if images.is_empty() {
         return "no images; `drydock image create ecs-base` makes the first".to_owned();
     }
-    let mut text = format!("{:<22} {:<28} {:<10} {}\n", "IMAGE", "NAME", "OWNER", "MADE");
-    for image in images {
-        let name = match &image.alias_of {
-            Some(target) => format!("{} ({target})", image.name),
-            None => image.name.clone(),
-        };
-        text += &format!("{:<22} {name:<28} {:<10} {}\n", image.id, image.owner, image.created);
+    let names: Vec<String> = images.iter().map(shown_name).collect();
+    let width = names.iter().map(|name| name.chars().count()).chain([20]).max().unwrap_or_default();
+    let mut text = format!("{:<22} {:<width$} {:<13} {}\n", "IMAGE", "NAME", "OWNER", "MADE");
+    for (image, name) in images.iter().zip(&names) {
+        let made = image.created.strftime("%Y-%m-%d %H:%M:%SZ");
+        text += &format!("{:<22} {name:<width$} {:<13} {made}\n", image.id, image.owner);
     }
     text
+}
+
+/// An image's name, and for an adopted id the image that it stands for.
+fn shown_name(image: &Image) -> String {
+    match &image.alias_of {
+        Some(target) => format!("{} ({target})", image.name),
+        None => image.name.clone(),
+    }
 }

@@ -188,7 +188,9 @@ async fn ssh(args: Ssh) -> Result<(), Failure> {
         Failure::failed(format!("{} has no public address; use `drydock instances exec`", args.id))
     })?;
     let mut command = Command::new("ssh");
-    if let Some(key) = args.identity.or_else(|| local_key(&args.target.state, instance.key_name.as_deref())) {
+    let key = args.identity.or_else(|| local_key(&args.target.state, instance.key_name.as_deref()));
+    let hint = key.is_none().then(|| no_key_hint(instance.key_name.as_deref()));
+    if let Some(key) = key {
         command.arg("-i").arg(key).args(["-o", "IdentitiesOnly=yes"]);
     }
     if args.target.target == crate::target::Where::Local {
@@ -208,8 +210,22 @@ async fn ssh(args: Ssh) -> Result<(), Failure> {
         })?;
     match status.code() {
         Some(0) => Ok(()),
-        Some(code) => Err(Failure::told(u8::try_from(code).unwrap_or(255))),
+        Some(code) => {
+            // 255 is ssh's own: anything else is the command's.
+            if let Some(hint) = hint.filter(|_| code == 255) {
+                eprintln!("drydock: {hint}");
+            }
+            Err(Failure::told(u8::try_from(code).unwrap_or(255)))
+        }
         None => Err(Failure::failed("ssh was ended by a signal")),
+    }
+}
+
+/// What to do about a private key that is not at hand.
+fn no_key_hint(key_name: Option<&str>) -> String {
+    match key_name {
+        Some(name) => format!("the instance's key pair is {name}: give its private key with --identity FILE"),
+        None => "the instance was launched without a key pair; use `drydock instances exec`".to_owned(),
     }
 }
 
@@ -222,6 +238,12 @@ fn local_key(state: &StateArgs, key_name: Option<&str>) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_missing_private_key_is_asked_for_by_its_pairs_name() {
+        assert!(no_key_hint(Some("admin")).contains("key pair is admin"));
+        assert!(no_key_hint(None).contains("without a key pair"));
+    }
 
     #[test]
     fn only_what_is_new_is_shown() {
