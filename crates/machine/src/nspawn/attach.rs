@@ -111,11 +111,16 @@ fn clash(record: &Record, volume: &VolumeAttachment) -> Option<String> {
     if known().any(|v| v.volume_id == volume.volume_id || v.file == volume.file) {
         return Some("it is attached already".to_owned());
     }
-    known().any(|v| v.device == volume.device).then(|| format!("{} is another volume", volume.device))
+    let names = launch::device_names(&volume.device);
+    let taken =
+        |v: &VolumeAttachment| launch::device_names(&v.device).iter().any(|name| names.contains(name));
+    known().any(taken).then(|| format!("{} is another volume", volume.device))
 }
 
-fn nodes(volume: &VolumeAttachment, loop_index: u32) -> [PathBuf; 2] {
-    [PathBuf::from(&volume.device), loopdev::node(loop_index)]
+/// The device nodes that a volume has inside.
+fn nodes(volume: &VolumeAttachment, loop_index: u32) -> Vec<PathBuf> {
+    let names = launch::device_names(&volume.device).into_iter().map(PathBuf::from);
+    names.chain([loopdev::node(loop_index)]).collect()
 }
 
 fn open_root(leader: i32) -> Result<InRoot, OsError> {

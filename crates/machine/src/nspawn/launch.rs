@@ -58,6 +58,13 @@ pub(super) fn device_refusal(device: &str) -> Option<String> {
     (!usable || name.starts_with("loop")).then(|| format!("`{device}` is not a volume's device name"))
 }
 
+/// The names that an instance sees a volume under: the one it was attached as and, for `/dev/sdf`, `/dev/xvdf` too,
+/// which is what Linux calls it on Xen and what scripts of Amazon Linux look for.
+pub(super) fn device_names(device: &str) -> Vec<String> {
+    let on_xen = device.strip_prefix("/dev/sd").map(|letter| format!("/dev/xvd{letter}"));
+    std::iter::once(device.to_owned()).chain(on_xen).collect()
+}
+
 /// The arguments that systemd-nspawn boots the machine with.
 pub(super) fn nspawn_arguments(
     dir: &InstanceDir,
@@ -94,7 +101,9 @@ pub(super) fn nspawn_arguments(
     for Attached { volume, loop_index } in attached {
         let node = loopdev::node(*loop_index);
         // Under the name EC2 promises, and under its own: mount and blkid find labels through the latter.
-        arguments.push(format!("--bind={}:{}", node.display(), volume.device).into());
+        for name in device_names(&volume.device) {
+            arguments.push(format!("--bind={}:{name}", node.display()).into());
+        }
         arguments.push(format!("--bind={}", node.display()).into());
     }
     arguments
@@ -148,6 +157,13 @@ mod tests {
             memory_mib: None,
             cpus: None,
         }
+    }
+
+    #[test]
+    fn what_was_attached_as_a_disk_has_its_name_on_xen_too() {
+        assert_eq!(device_names("/dev/xvdcz"), ["/dev/xvdcz"]);
+        assert_eq!(device_names("/dev/sdf"), ["/dev/sdf", "/dev/xvdf"]);
+        assert_eq!(device_names("/dev/sda1"), ["/dev/sda1", "/dev/xvda1"]);
     }
 
     #[test]
