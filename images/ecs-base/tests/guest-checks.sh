@@ -128,6 +128,8 @@ check "yum ends such an install as an error" says 1 '^Error: Nothing to do' yum 
 check "yum refuses RPM files" says 1 'Cannot open: https://example.com/a.rpm' yum -y install https://example.com/a.rpm
 check "yum refuses unknown commands" says 1 'No such command: dance' yum dance
 check "yum needs root" says 1 'You need to be root' as_ec2_user yum -y install jq
+check "yum tells its version" says 0 '^3\.' yum --version
+check "yum bears a reader that has seen enough" sh -c '! { yum list | head -n 1; } 2>&1 | grep Traceback'
 check "yum list installed" says 0 '^docker\.x86_64' yum list installed docker
 check "rpm -q of a package" says 0 '^jq-[0-9.]+-' rpm -q jq
 check "rpm -q of none" says 1 '^package nothing is not installed$' rpm -q nothing
