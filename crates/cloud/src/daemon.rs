@@ -127,6 +127,7 @@ impl Daemon {
         parts.shutdown().await;
         tracing::info!("powering off");
         let put_away = self.cloud.power_off().await;
+        remove_socket(&self.cloud.config.state_dir);
         match ended {
             Ok(()) => put_away.map_err(DaemonError::PowerOff),
             Err(Ok((part, reason))) => Err(DaemonError::Ended { part, reason }),
@@ -172,6 +173,14 @@ async fn told_by_signal() {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+    }
+}
+
+/// Removes the administration socket: one that nobody serves would be a file left over.
+fn remove_socket(state_dir: &Path) {
+    let path = crate::admin::socket(state_dir);
+    if let Err(error) = fs::remove_file(&path) {
+        tracing::warn!(%error, path = %path.display(), "the administration socket stays");
     }
 }
 
