@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_cloudformation::types::StackResource;
+use aws_sdk_cloudformation::types::{ResourceStatus, StackResource};
 use aws_sdk_ec2::types::{Filter, Instance};
 
 use base64::Engine;
@@ -37,11 +37,13 @@ pub struct StackInstance {
     pub console_tail: Vec<String>,
 }
 
-/// The physical ids of a stack's resources of one type, by logical id.
+/// The physical ids of a stack's resources of one type, by logical id; without those that are deleted, which
+/// CloudFormation goes on listing after a rollback.
 pub fn physical_ids<'a>(resources: &'a [StackResource], resource_type: &str) -> BTreeMap<&'a str, &'a str> {
     resources
         .iter()
         .filter(|resource| resource.resource_type() == Some(resource_type))
+        .filter(|resource| resource.resource_status() != Some(&ResourceStatus::DeleteComplete))
         .filter_map(|resource| Some((resource.logical_resource_id()?, resource.physical_resource_id()?)))
         .filter(|(_, physical)| !physical.is_empty())
         .collect()
@@ -239,4 +241,28 @@ pub async fn container_instances(
         found.extend(answer.container_instances.unwrap_or_default());
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deleted_resources_are_not_a_stacks_any_more() {
+        let resource = |logical: &str, physical: &str, status: ResourceStatus| {
+            StackResource::builder()
+                .logical_resource_id(logical)
+                .physical_resource_id(physical)
+                .resource_type("AWS::ECS::Cluster")
+                .resource_status(status)
+                .build()
+        };
+        let resources = [
+            resource("Kept", "kept", ResourceStatus::CreateComplete),
+            resource("Gone", "gone", ResourceStatus::DeleteComplete),
+            resource("Unmade", "", ResourceStatus::CreateFailed),
+        ];
+        assert_eq!(physical_ids(&resources, "AWS::ECS::Cluster"), BTreeMap::from([("Kept", "kept")]));
+        assert_eq!(physical_ids(&resources, "AWS::AutoScaling::AutoScalingGroup"), BTreeMap::new());
+    }
 }

@@ -76,7 +76,11 @@ async fn clusters(
     let clusters = physical_ids(resources, "AWS::ECS::Cluster");
     let mut everywhere = Vec::new();
     for (logical_id, name) in &clusters {
-        let registered = container_instances(clients, name).await?;
+        let registered = match container_instances(clients, name).await {
+            // A cluster that somebody deleted is a finding: counting tells it.
+            Err(error) if error.code() == Some("ClusterNotFoundException") => Vec::new(),
+            answer => answer?,
+        };
         checks.extend(registered.iter().map(|instance| agent_check(name, instance)));
         checks.push(count_check(clients, logical_id, name, registered.len()).await?);
         everywhere.extend(registered);
