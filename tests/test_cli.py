@@ -200,6 +200,22 @@ def test_status_and_env(cloud):
     assert done.stdout == "123456789012\n", done.stderr
 
 
+def test_a_reader_who_has_seen_enough_is_no_error(cloud):
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [clouds.BINARY, "cloud", "status", "--state", cloud.state],
+            env=clouds.environment(),
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_state_is_the_owners_alone(cloud):
     assert os.stat(cloud.state).st_mode & 0o777 == 0o700
 

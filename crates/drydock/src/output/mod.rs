@@ -50,7 +50,7 @@ impl OutputArgs {
     /// Prints one document: as JSON, or as `text` says it.
     ///
     /// # Errors
-    /// When standard output is closed.
+    /// When it cannot be written. A reader who has seen enough (`head`) is no error.
     pub fn print(self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
         let line = match self.output {
             Format::Json => {
@@ -58,8 +58,10 @@ impl OutputArgs {
             }
             Format::Text => text(),
         };
-        writeln!(std::io::stdout(), "{}", line.trim_end())?;
-        Ok(())
+        match writeln!(std::io::stdout(), "{}", line.trim_end()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 }
 
