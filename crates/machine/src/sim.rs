@@ -215,6 +215,20 @@ impl SimDriver {
         inner.next_pid
     }
 
+    /// Resolves when that boot is over, because the machine was killed or removed.
+    async fn no_longer_boots(&self, id: &str, boot: u64) {
+        let mut changed = self.0.changed.subscribe();
+        while self
+            .with(id, |machine| machine.boots == boot && machine.state == State::Booting)
+            .unwrap_or(false)
+        {
+            // The sender lives as long as this driver does.
+            if changed.changed().await.is_err() {
+                break;
+            }
+        }
+    }
+
     fn start(&self, id: &str, boot: u64) -> Result<(), BootError> {
         let running = State::Running(self.new_pid());
         match self.advance(id, boot, |s| s == State::Booting, running) {
@@ -232,7 +246,10 @@ impl Driver for SimDriver {
         let id = spec.id.clone();
         match outcome {
             Outcome::Boots { after } => {
-                tokio::time::sleep(after).await;
+                tokio::select! {
+                    () = tokio::time::sleep(after) => {}
+                    () = self.no_longer_boots(&id, boot) => {}
+                }
                 self.start(&id, boot)
             }
             Outcome::Fails { console } => {
@@ -415,7 +432,7 @@ mod tests {
     #[tokio::test]
     async fn a_machine_killed_while_it_boots_did_not_boot() {
         let driver = SimDriver::new();
-        driver.set_outcome(Outcome::Boots { after: Duration::from_secs(3600) });
+        driver.set_outcome(Outcome::Boots { after: Duration::from_millis(100) });
         let boot = tokio::spawn({
             let driver = driver.clone();
             async move { driver.boot(&spec("i-1")).await }
