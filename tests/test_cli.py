@@ -262,7 +262,7 @@ def up(cloud, base_layers):
 def test_up_tells_what_happens_in_plain_lines(up):
     text = "\n".join(up)
     assert "\x1b" not in text
-    for words in ("CREATE_COMPLETE", "Cluster", "registered with ECS", "stack ecs-cluster is verified"):
+    for words in ("CREATE_COMPLETE", "Cluster", "agent connected", "stack ecs-cluster is verified"):
         assert words in text, text
     phases = [line for line in up if re.search(r"s +(booting|cloud-init|user data|cfn-init command)", line)]
     assert phases, text
