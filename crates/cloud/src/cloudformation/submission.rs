@@ -125,7 +125,7 @@ impl<H: Host> Request<'_, H> {
         }
         let mut values = template.resolve_parameters(&values, &previous).map_err(|errors| {
             let reasons: Vec<String> =
-                errors.iter().map(|error| error.locate(&template).to_string()).collect();
+                errors.iter().map(|error| error.locate(template).to_string()).collect();
             invalid(reasons.join("\n"))
         })?;
         self.look_up(&mut values)?;
