@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeSetStatus, ChangeSetType, Parameter, Stack, StackStatus, Tag,
+    Capability, ChangeSetStatus, ChangeSetType, Parameter, ResourceChange, Stack, StackStatus, Tag,
 };
 
 use crate::clients::Clients;
@@ -91,17 +92,10 @@ async fn settle(
     deployment: &Deployment,
     mut planned: Planned,
 ) -> Result<Option<Planned>, Error> {
-    loop {
-        let page = clients
-            .cloudformation
-            .describe_change_set()
-            .change_set_name(&planned.change_set_id)
-            .stack_name(&planned.stack_id)
-            .send()
-            .await
-            .map_err(|error| sdk("DescribeChangeSet", error))?;
+    let mut page = loop {
+        let page = described(clients, &planned, None).await?;
         match page.status {
-            Some(ChangeSetStatus::CreateComplete) => break,
+            Some(ChangeSetStatus::CreateComplete) => break page,
             Some(ChangeSetStatus::Failed) => {
                 discard(clients, &planned).await?;
                 let reason = page.status_reason.unwrap_or_default();
@@ -112,36 +106,38 @@ async fn settle(
             }
             _ => tokio::time::sleep(clients.poll).await,
         }
+    };
+    loop {
+        let changes = page.changes.take().into_iter().flatten().filter_map(|change| change.resource_change);
+        planned.changes.extend(changes.map(planned_change));
+        let Some(token) = page.next_token.take() else { return Ok(Some(planned)) };
+        page = described(clients, &planned, Some(token)).await?;
     }
-    planned.changes = changes(clients, &planned).await?;
-    Ok(Some(planned))
 }
 
-async fn changes(clients: &Clients, planned: &Planned) -> Result<Vec<PlannedChange>, Error> {
-    let mut all = Vec::new();
-    let mut token = None;
-    loop {
-        let page = clients
-            .cloudformation
-            .describe_change_set()
-            .change_set_name(&planned.change_set_id)
-            .stack_name(&planned.stack_id)
-            .set_next_token(token)
-            .send()
-            .await
-            .map_err(|error| sdk("DescribeChangeSet", error))?;
-        for change in page.changes.into_iter().flatten().filter_map(|change| change.resource_change) {
-            all.push(PlannedChange {
-                action: change.action.map(|a| a.as_str().to_owned()).unwrap_or_default(),
-                logical_id: change.logical_resource_id.unwrap_or_default(),
-                resource_type: change.resource_type.unwrap_or_default(),
-                replacement: change.replacement.map(|r| r.as_str().to_owned()),
-            });
-        }
-        token = page.next_token;
-        if token.is_none() {
-            return Ok(all);
-        }
+/// A page of the change set; none is the first one.
+async fn described(
+    clients: &Clients,
+    planned: &Planned,
+    page: Option<String>,
+) -> Result<DescribeChangeSetOutput, Error> {
+    clients
+        .cloudformation
+        .describe_change_set()
+        .change_set_name(&planned.change_set_id)
+        .stack_name(&planned.stack_id)
+        .set_next_token(page)
+        .send()
+        .await
+        .map_err(|error| sdk("DescribeChangeSet", error))
+}
+
+fn planned_change(change: ResourceChange) -> PlannedChange {
+    PlannedChange {
+        action: change.action.map(|action| action.as_str().to_owned()).unwrap_or_default(),
+        logical_id: change.logical_resource_id.unwrap_or_default(),
+        resource_type: change.resource_type.unwrap_or_default(),
+        replacement: change.replacement.map(|replacement| replacement.as_str().to_owned()),
     }
 }
 
@@ -167,40 +163,30 @@ pub async fn execute(clients: &Clients, deployment: &Deployment, planned: &Plann
 /// # Errors
 /// When CloudFormation refuses.
 pub async fn discard(clients: &Clients, planned: &Planned) -> Result<(), Error> {
-    let cloudformation = &clients.cloudformation;
-    cloudformation
+    clients
+        .cloudformation
         .delete_change_set()
         .change_set_name(&planned.change_set_id)
         .stack_name(&planned.stack_id)
         .send()
         .await
         .map_err(|error| sdk("DeleteChangeSet", error))?;
-    if planned.creates {
-        cloudformation
-            .delete_stack()
-            .stack_name(&planned.stack_id)
-            .send()
-            .await
-            .map_err(|error| sdk("DeleteStack", error))?;
-    }
-    Ok(())
+    if planned.creates { delete(clients, &planned.stack_id).await } else { Ok(()) }
 }
 
-/// Deletes a stack; returns its id to follow, or none if there is no such stack.
+/// Deletes a stack; follow its events to learn what becomes of it.
 ///
 /// # Errors
 /// When CloudFormation refuses.
-pub async fn delete(clients: &Clients, stack: &str) -> Result<Option<String>, Error> {
-    let Some(found) = existing_stack(clients, stack).await? else { return Ok(None) };
-    let id = found.stack_id.unwrap_or_else(|| stack.to_owned());
+pub async fn delete(clients: &Clients, stack_id: &str) -> Result<(), Error> {
     clients
         .cloudformation
         .delete_stack()
-        .stack_name(&id)
+        .stack_name(stack_id)
         .send()
         .await
         .map_err(|error| sdk("DeleteStack", error))?;
-    Ok(Some(id))
+    Ok(())
 }
 
 /// The stack of that name or id, if there is one.

@@ -4,6 +4,7 @@ mod exit;
 mod manifest;
 mod output;
 mod parameters;
+mod prompt;
 mod recipe;
 mod state;
 mod target;

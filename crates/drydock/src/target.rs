@@ -1,11 +1,10 @@
 //! Which cloud a command talks to: the local one by default, AWS when asked.
 
-use std::io::{BufRead, IsTerminal, Write};
-
 use deployer::clients::Identity;
 use deployer::{Clients, Target};
 
 use crate::exit::Failure;
+use crate::prompt;
 use crate::state::{StateArgs, local_cloud};
 
 /// Where the other end of the API is.
@@ -105,16 +104,9 @@ fn confirm(identity: &Identity, what: &str, yes: bool) -> Result<(), Failure> {
     if yes {
         return Ok(());
     }
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::config(format!("refusing to {what} on AWS unasked; repeat with --yes")));
-    }
-    eprint!("Really {what} there? [y/N] ");
-    std::io::stderr().flush()?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") {
-        Ok(())
-    } else {
-        Err(Failure::failed("nothing was changed"))
-    }
+    prompt::confirm(
+        &format!("Really {what} there?"),
+        &format!("refusing to {what} on AWS unasked"),
+        "nothing was changed",
+    )
 }

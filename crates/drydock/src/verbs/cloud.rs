@@ -1,7 +1,7 @@
 //! `drydock cloud`: the local cloud's daemon.
 
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead, IsTerminal, Read, Seek, SeekFrom, Write};
+use std::io::{IsTerminal, Read, Seek, SeekFrom};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
@@ -15,6 +15,7 @@ use cloud::daemon::Daemon;
 
 use crate::exit::Failure;
 use crate::output::OutputArgs;
+use crate::prompt;
 use crate::state::{StateArgs, local_cloud};
 
 /// Starts, stops and administers the local cloud
@@ -292,21 +293,20 @@ async fn env(args: Looking) -> Result<(), Failure> {
 async fn reset(args: &Reset) -> Result<(), Failure> {
     let state = args.state.dir()?;
     if !args.yes {
-        if !std::io::stdin().is_terminal() {
-            return Err(Failure::config("refusing to forget everything unasked; repeat with --yes"));
-        }
-        eprint!("Really forget every stack, instance and key in {}? [y/N] ", state.display());
-        std::io::stderr().flush()?;
-        let mut answer = String::new();
-        std::io::stdin().lock().read_line(&mut answer)?;
-        if !matches!(answer.trim(), "y" | "Y" | "yes") {
-            return Err(Failure::failed("nothing was forgotten"));
-        }
+        prompt::confirm(
+            &format!("Really forget every stack, instance and key in {}?", state.display()),
+            "refusing to forget everything unasked",
+            "nothing was forgotten",
+        )?;
     }
-    match stop(&state).await {
-        Ok(()) => {}
-        // A daemon that was killed may have left machines behind; there is nothing to stop but much to sweep.
-        Err(_) => cloud::sweep(&state).await.map_err(|error| Failure::failed(error.to_string()))?,
+    match AdminClient::new(&state).status().await {
+        Ok(_) => stop(&state).await?,
+        // A daemon that was killed may have left machines behind: there is nothing to stop but much to sweep.
+        Err(AdminError::NotRunning { .. }) => {
+            cloud::sweep(&state).await.map_err(|error| Failure::failed(error.to_string()))?;
+        }
+        // One that runs but does not answer still has its machines: they are not to be taken from under it.
+        Err(error) => return Err(error.into()),
     }
     forget(&state, args.images)
 }

@@ -32,16 +32,13 @@ pub async fn run(mut args: Args) -> Result<(), Failure> {
     args.target.of_state = true;
     args.target.region = args.target.region.or_else(|| manifest.stack.region.clone());
     let clients = args.target.clients_to_change(&format!("delete stack {stack}")).await?;
-    let nothing = || {
+    let Some(found) = deploy::existing_stack(&clients, stack).await? else {
         let line = format!("there is no stack {stack}");
-        args.output.print(&serde_json::json!({ "event": "note", "message": line }), || line.clone())
+        return args.output.print(&serde_json::json!({ "event": "note", "message": line }), || line.clone());
     };
-    let Some(found) = deploy::existing_stack(&clients, stack).await? else { return nothing() };
     let id = found.stack_id.unwrap_or_else(|| stack.clone());
     let follower = Follower::from_now(&clients, &id).await?;
-    if deploy::delete(&clients, &id).await?.is_none() {
-        return nothing();
-    }
+    deploy::delete(&clients, &id).await?;
     let mut display = args.output.display(stack);
     let outcome = follower.to_the_end(display.as_mut()).await?;
     display.finish(&outcome);
