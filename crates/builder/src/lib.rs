@@ -1,0 +1,8 @@
+//! Builds machine images from Packer templates, as a client of the AWS API.
+//!
+//! What a template says is `packer_template`'s to know. Here it is carried out: launch, connect, provision, snapshot,
+//! post-process, clean up. Nothing here knows whether the other end is AWS or the local cloud.
+
+pub mod artifact;
+pub mod communicator;
+pub mod ui;
