@@ -55,6 +55,14 @@ pub trait Ec2<C> {
         let _ = (ctx, input);
         Err(Error::not_implemented("AuthorizeSecurityGroupIngress"))
     }
+    fn copy_image(&self, ctx: &C, input: CopyImageRequest) -> Result<CopyImageResult, Error> {
+        let _ = (ctx, input);
+        Err(Error::not_implemented("CopyImage"))
+    }
+    fn copy_snapshot(&self, ctx: &C, input: CopySnapshotRequest) -> Result<CopySnapshotResult, Error> {
+        let _ = (ctx, input);
+        Err(Error::not_implemented("CopySnapshot"))
+    }
     fn create_image(&self, ctx: &C, input: CreateImageRequest) -> Result<CreateImageResult, Error> {
         let _ = (ctx, input);
         Err(Error::not_implemented("CreateImage"))
@@ -110,6 +118,14 @@ pub trait Ec2<C> {
     fn create_snapshot(&self, ctx: &C, input: CreateSnapshotRequest) -> Result<Snapshot, Error> {
         let _ = (ctx, input);
         Err(Error::not_implemented("CreateSnapshot"))
+    }
+    fn create_snapshots(
+        &self,
+        ctx: &C,
+        input: CreateSnapshotsRequest,
+    ) -> Result<CreateSnapshotsResult, Error> {
+        let _ = (ctx, input);
+        Err(Error::not_implemented("CreateSnapshots"))
     }
     fn create_subnet(&self, ctx: &C, input: CreateSubnetRequest) -> Result<CreateSubnetResult, Error> {
         let _ = (ctx, input);
@@ -359,6 +375,14 @@ pub trait Ec2<C> {
         let _ = (ctx, input);
         Err(Error::not_implemented("DescribeSecurityGroups"))
     }
+    fn describe_snapshot_attribute(
+        &self,
+        ctx: &C,
+        input: DescribeSnapshotAttributeRequest,
+    ) -> Result<DescribeSnapshotAttributeResult, Error> {
+        let _ = (ctx, input);
+        Err(Error::not_implemented("DescribeSnapshotAttribute"))
+    }
     fn describe_snapshots(
         &self,
         ctx: &C,
@@ -379,6 +403,14 @@ pub trait Ec2<C> {
         let _ = (ctx, input);
         Err(Error::not_implemented("DescribeTags"))
     }
+    fn describe_volume_attribute(
+        &self,
+        ctx: &C,
+        input: DescribeVolumeAttributeRequest,
+    ) -> Result<DescribeVolumeAttributeResult, Error> {
+        let _ = (ctx, input);
+        Err(Error::not_implemented("DescribeVolumeAttribute"))
+    }
     fn describe_volume_status(
         &self,
         ctx: &C,
@@ -394,6 +426,14 @@ pub trait Ec2<C> {
     ) -> Result<DescribeVolumesResult, Error> {
         let _ = (ctx, input);
         Err(Error::not_implemented("DescribeVolumes"))
+    }
+    fn describe_volumes_modifications(
+        &self,
+        ctx: &C,
+        input: DescribeVolumesModificationsRequest,
+    ) -> Result<DescribeVolumesModificationsResult, Error> {
+        let _ = (ctx, input);
+        Err(Error::not_implemented("DescribeVolumesModifications"))
     }
     fn describe_vpc_attribute(
         &self,
@@ -415,6 +455,22 @@ pub trait Ec2<C> {
         let _ = (ctx, input);
         Err(Error::not_implemented("DetachVolume"))
     }
+    fn disable_image_deprecation(
+        &self,
+        ctx: &C,
+        input: DisableImageDeprecationRequest,
+    ) -> Result<DisableImageDeprecationResult, Error> {
+        let _ = (ctx, input);
+        Err(Error::not_implemented("DisableImageDeprecation"))
+    }
+    fn disable_image_deregistration_protection(
+        &self,
+        ctx: &C,
+        input: DisableImageDeregistrationProtectionRequest,
+    ) -> Result<DisableImageDeregistrationProtectionResult, Error> {
+        let _ = (ctx, input);
+        Err(Error::not_implemented("DisableImageDeregistrationProtection"))
+    }
     fn disassociate_iam_instance_profile(
         &self,
         ctx: &C,
@@ -427,6 +483,22 @@ pub trait Ec2<C> {
         let _ = (ctx, input);
         Err(Error::not_implemented("DisassociateRouteTable"))
     }
+    fn enable_image_deprecation(
+        &self,
+        ctx: &C,
+        input: EnableImageDeprecationRequest,
+    ) -> Result<EnableImageDeprecationResult, Error> {
+        let _ = (ctx, input);
+        Err(Error::not_implemented("EnableImageDeprecation"))
+    }
+    fn enable_image_deregistration_protection(
+        &self,
+        ctx: &C,
+        input: EnableImageDeregistrationProtectionRequest,
+    ) -> Result<EnableImageDeregistrationProtectionResult, Error> {
+        let _ = (ctx, input);
+        Err(Error::not_implemented("EnableImageDeregistrationProtection"))
+    }
     fn get_console_output(
         &self,
         ctx: &C,
@@ -434,6 +506,14 @@ pub trait Ec2<C> {
     ) -> Result<GetConsoleOutputResult, Error> {
         let _ = (ctx, input);
         Err(Error::not_implemented("GetConsoleOutput"))
+    }
+    fn get_ebs_encryption_by_default(
+        &self,
+        ctx: &C,
+        input: GetEbsEncryptionByDefaultRequest,
+    ) -> Result<GetEbsEncryptionByDefaultResult, Error> {
+        let _ = (ctx, input);
+        Err(Error::not_implemented("GetEbsEncryptionByDefault"))
     }
     fn import_key_pair(&self, ctx: &C, input: ImportKeyPairRequest) -> Result<ImportKeyPairResult, Error> {
         let _ = (ctx, input);
@@ -463,9 +543,21 @@ pub trait Ec2<C> {
         let _ = (ctx, input);
         Err(Error::not_implemented("ModifyLaunchTemplate"))
     }
+    fn modify_snapshot_attribute(&self, ctx: &C, input: ModifySnapshotAttributeRequest) -> Result<(), Error> {
+        let _ = (ctx, input);
+        Err(Error::not_implemented("ModifySnapshotAttribute"))
+    }
     fn modify_subnet_attribute(&self, ctx: &C, input: ModifySubnetAttributeRequest) -> Result<(), Error> {
         let _ = (ctx, input);
         Err(Error::not_implemented("ModifySubnetAttribute"))
+    }
+    fn modify_volume(&self, ctx: &C, input: ModifyVolumeRequest) -> Result<ModifyVolumeResult, Error> {
+        let _ = (ctx, input);
+        Err(Error::not_implemented("ModifyVolume"))
+    }
+    fn modify_volume_attribute(&self, ctx: &C, input: ModifyVolumeAttributeRequest) -> Result<(), Error> {
+        let _ = (ctx, input);
+        Err(Error::not_implemented("ModifyVolumeAttribute"))
     }
     fn modify_vpc_attribute(&self, ctx: &C, input: ModifyVpcAttributeRequest) -> Result<(), Error> {
         let _ = (ctx, input);
@@ -490,6 +582,14 @@ pub trait Ec2<C> {
     ) -> Result<ReplaceRouteTableAssociationResult, Error> {
         let _ = (ctx, input);
         Err(Error::not_implemented("ReplaceRouteTableAssociation"))
+    }
+    fn reset_image_attribute(&self, ctx: &C, input: ResetImageAttributeRequest) -> Result<(), Error> {
+        let _ = (ctx, input);
+        Err(Error::not_implemented("ResetImageAttribute"))
+    }
+    fn reset_snapshot_attribute(&self, ctx: &C, input: ResetSnapshotAttributeRequest) -> Result<(), Error> {
+        let _ = (ctx, input);
+        Err(Error::not_implemented("ResetSnapshotAttribute"))
     }
     fn revoke_security_group_egress(
         &self,
@@ -560,6 +660,8 @@ pub fn dispatch<C>(service: &impl Ec2<C>, ctx: &C, request: &ParsedRequest) -> R
         "AuthorizeSecurityGroupIngress" => {
             call(request, |input| service.authorize_security_group_ingress(ctx, input))
         }
+        "CopyImage" => call(request, |input| service.copy_image(ctx, input)),
+        "CopySnapshot" => call(request, |input| service.copy_snapshot(ctx, input)),
         "CreateImage" => call(request, |input| service.create_image(ctx, input)),
         "CreateInternetGateway" => call(request, |input| service.create_internet_gateway(ctx, input)),
         "CreateKeyPair" => call(request, |input| service.create_key_pair(ctx, input)),
@@ -571,6 +673,7 @@ pub fn dispatch<C>(service: &impl Ec2<C>, ctx: &C, request: &ParsedRequest) -> R
         "CreateRouteTable" => call(request, |input| service.create_route_table(ctx, input)),
         "CreateSecurityGroup" => call(request, |input| service.create_security_group(ctx, input)),
         "CreateSnapshot" => call(request, |input| service.create_snapshot(ctx, input)),
+        "CreateSnapshots" => call(request, |input| service.create_snapshots(ctx, input)),
         "CreateSubnet" => call(request, |input| service.create_subnet(ctx, input)),
         "CreateTags" => call(request, |input| service.create_tags(ctx, input)),
         "CreateVolume" => call(request, |input| service.create_volume(ctx, input)),
@@ -619,20 +722,36 @@ pub fn dispatch<C>(service: &impl Ec2<C>, ctx: &C, request: &ParsedRequest) -> R
             call(request, |input| service.describe_security_group_rules(ctx, input))
         }
         "DescribeSecurityGroups" => call(request, |input| service.describe_security_groups(ctx, input)),
+        "DescribeSnapshotAttribute" => call(request, |input| service.describe_snapshot_attribute(ctx, input)),
         "DescribeSnapshots" => call(request, |input| service.describe_snapshots(ctx, input)),
         "DescribeSubnets" => call(request, |input| service.describe_subnets(ctx, input)),
         "DescribeTags" => call(request, |input| service.describe_tags(ctx, input)),
+        "DescribeVolumeAttribute" => call(request, |input| service.describe_volume_attribute(ctx, input)),
         "DescribeVolumeStatus" => call(request, |input| service.describe_volume_status(ctx, input)),
         "DescribeVolumes" => call(request, |input| service.describe_volumes(ctx, input)),
+        "DescribeVolumesModifications" => {
+            call(request, |input| service.describe_volumes_modifications(ctx, input))
+        }
         "DescribeVpcAttribute" => call(request, |input| service.describe_vpc_attribute(ctx, input)),
         "DescribeVpcs" => call(request, |input| service.describe_vpcs(ctx, input)),
         "DetachInternetGateway" => call(request, |input| service.detach_internet_gateway(ctx, input)),
         "DetachVolume" => call(request, |input| service.detach_volume(ctx, input)),
+        "DisableImageDeprecation" => call(request, |input| service.disable_image_deprecation(ctx, input)),
+        "DisableImageDeregistrationProtection" => {
+            call(request, |input| service.disable_image_deregistration_protection(ctx, input))
+        }
         "DisassociateIamInstanceProfile" => {
             call(request, |input| service.disassociate_iam_instance_profile(ctx, input))
         }
         "DisassociateRouteTable" => call(request, |input| service.disassociate_route_table(ctx, input)),
+        "EnableImageDeprecation" => call(request, |input| service.enable_image_deprecation(ctx, input)),
+        "EnableImageDeregistrationProtection" => {
+            call(request, |input| service.enable_image_deregistration_protection(ctx, input))
+        }
         "GetConsoleOutput" => call(request, |input| service.get_console_output(ctx, input)),
+        "GetEbsEncryptionByDefault" => {
+            call(request, |input| service.get_ebs_encryption_by_default(ctx, input))
+        }
         "ImportKeyPair" => call(request, |input| service.import_key_pair(ctx, input)),
         "ModifyImageAttribute" => call(request, |input| service.modify_image_attribute(ctx, input)),
         "ModifyInstanceAttribute" => call(request, |input| service.modify_instance_attribute(ctx, input)),
@@ -640,7 +759,10 @@ pub fn dispatch<C>(service: &impl Ec2<C>, ctx: &C, request: &ParsedRequest) -> R
             call(request, |input| service.modify_instance_metadata_options(ctx, input))
         }
         "ModifyLaunchTemplate" => call(request, |input| service.modify_launch_template(ctx, input)),
+        "ModifySnapshotAttribute" => call(request, |input| service.modify_snapshot_attribute(ctx, input)),
         "ModifySubnetAttribute" => call(request, |input| service.modify_subnet_attribute(ctx, input)),
+        "ModifyVolume" => call(request, |input| service.modify_volume(ctx, input)),
+        "ModifyVolumeAttribute" => call(request, |input| service.modify_volume_attribute(ctx, input)),
         "ModifyVpcAttribute" => call(request, |input| service.modify_vpc_attribute(ctx, input)),
         "RebootInstances" => call(request, |input| service.reboot_instances(ctx, input)),
         "RegisterImage" => call(request, |input| service.register_image(ctx, input)),
@@ -648,6 +770,8 @@ pub fn dispatch<C>(service: &impl Ec2<C>, ctx: &C, request: &ParsedRequest) -> R
         "ReplaceRouteTableAssociation" => {
             call(request, |input| service.replace_route_table_association(ctx, input))
         }
+        "ResetImageAttribute" => call(request, |input| service.reset_image_attribute(ctx, input)),
+        "ResetSnapshotAttribute" => call(request, |input| service.reset_snapshot_attribute(ctx, input)),
         "RevokeSecurityGroupEgress" => {
             call(request, |input| service.revoke_security_group_egress(ctx, input))
         }
@@ -1461,6 +1585,156 @@ pub static CONNECTION_TRACKING_SPECIFICATION_RESPONSE: Schema = Schema {
 };
 
 #[derive(Clone, Default, PartialEq)]
+pub struct CopyImageRequest {
+    pub client_token: Option<String>,
+    pub description: Option<String>,
+    pub encrypted: Option<bool>,
+    pub kms_key_id: Option<String>,
+    pub name: Option<String>,
+    pub source_image_id: Option<String>,
+    pub source_region: Option<String>,
+    pub destination_outpost_arn: Option<String>,
+    pub copy_image_tags: Option<bool>,
+    pub tag_specifications: Vec<TagSpecification>,
+    pub snapshot_copy_completion_duration_minutes: Option<i64>,
+    pub destination_availability_zone: Option<String>,
+    pub destination_availability_zone_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+structure!(CopyImageRequest, COPY_IMAGE_REQUEST, [0 client_token, 1 description, 2 encrypted, 3 kms_key_id, 4 name, 5 source_image_id, 6 source_region, 7 destination_outpost_arn, 8 copy_image_tags, 9 tag_specifications, 10 snapshot_copy_completion_duration_minutes, 11 destination_availability_zone, 12 destination_availability_zone_id, 13 dry_run, ]);
+
+pub static COPY_IMAGE_REQUEST: Schema = Schema {
+    name: "CopyImageRequest",
+    members: &[
+        member("ClientToken", "ClientToken", "</ClientToken>", Type::String),
+        member("Description", "Description", "</Description>", Type::String),
+        member("Encrypted", "Encrypted", "</encrypted>", Type::Boolean),
+        member("KmsKeyId", "KmsKeyId", "</kmsKeyId>", Type::String),
+        member("Name", "Name", "</Name>", Type::String).required(),
+        member("SourceImageId", "SourceImageId", "</SourceImageId>", Type::String).required(),
+        member("SourceRegion", "SourceRegion", "</SourceRegion>", Type::String).required(),
+        member("DestinationOutpostArn", "DestinationOutpostArn", "</DestinationOutpostArn>", Type::String),
+        member("CopyImageTags", "CopyImageTags", "</CopyImageTags>", Type::Boolean),
+        member(
+            "TagSpecifications",
+            "TagSpecification",
+            "</TagSpecification>",
+            Type::List(&List {
+                item: "</item>",
+                flattened: false,
+                element: Type::Structure(&TAG_SPECIFICATION),
+            }),
+        ),
+        member(
+            "SnapshotCopyCompletionDurationMinutes",
+            "SnapshotCopyCompletionDurationMinutes",
+            "</SnapshotCopyCompletionDurationMinutes>",
+            Type::Long,
+        ),
+        member(
+            "DestinationAvailabilityZone",
+            "DestinationAvailabilityZone",
+            "</DestinationAvailabilityZone>",
+            Type::String,
+        ),
+        member(
+            "DestinationAvailabilityZoneId",
+            "DestinationAvailabilityZoneId",
+            "</DestinationAvailabilityZoneId>",
+            Type::String,
+        ),
+        member("DryRun", "DryRun", "</dryRun>", Type::Boolean),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct CopyImageResult {
+    pub image_id: Option<String>,
+}
+
+structure!(CopyImageResult, COPY_IMAGE_RESULT, [0 image_id, ]);
+
+pub static COPY_IMAGE_RESULT: Schema =
+    Schema { name: "CopyImageResult", members: &[member("ImageId", "ImageId", "</imageId>", Type::String)] };
+
+#[derive(Clone, Default, PartialEq)]
+pub struct CopySnapshotRequest {
+    pub description: Option<String>,
+    pub destination_outpost_arn: Option<String>,
+    pub destination_region: Option<String>,
+    pub encrypted: Option<bool>,
+    pub kms_key_id: Option<String>,
+    pub presigned_url: Option<String>,
+    pub source_region: Option<String>,
+    pub source_snapshot_id: Option<String>,
+    pub tag_specifications: Vec<TagSpecification>,
+    pub completion_duration_minutes: Option<i32>,
+    pub destination_availability_zone: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+structure!(CopySnapshotRequest, COPY_SNAPSHOT_REQUEST, [0 description, 1 destination_outpost_arn, 2 destination_region, 3 encrypted, 4 kms_key_id, 5 presigned_url, 6 source_region, 7 source_snapshot_id, 8 tag_specifications, 9 completion_duration_minutes, 10 destination_availability_zone, 11 dry_run, ]);
+
+pub static COPY_SNAPSHOT_REQUEST: Schema = Schema {
+    name: "CopySnapshotRequest",
+    members: &[
+        member("Description", "Description", "</Description>", Type::String),
+        member("DestinationOutpostArn", "DestinationOutpostArn", "</DestinationOutpostArn>", Type::String),
+        member("DestinationRegion", "DestinationRegion", "</destinationRegion>", Type::String),
+        member("Encrypted", "Encrypted", "</encrypted>", Type::Boolean),
+        member("KmsKeyId", "KmsKeyId", "</kmsKeyId>", Type::String),
+        member("PresignedUrl", "PresignedUrl", "</presignedUrl>", Type::String).sensitive(),
+        member("SourceRegion", "SourceRegion", "</SourceRegion>", Type::String).required(),
+        member("SourceSnapshotId", "SourceSnapshotId", "</SourceSnapshotId>", Type::String).required(),
+        member(
+            "TagSpecifications",
+            "TagSpecification",
+            "</TagSpecification>",
+            Type::List(&List {
+                item: "</item>",
+                flattened: false,
+                element: Type::Structure(&TAG_SPECIFICATION),
+            }),
+        ),
+        member(
+            "CompletionDurationMinutes",
+            "CompletionDurationMinutes",
+            "</CompletionDurationMinutes>",
+            Type::Integer,
+        ),
+        member(
+            "DestinationAvailabilityZone",
+            "DestinationAvailabilityZone",
+            "</DestinationAvailabilityZone>",
+            Type::String,
+        ),
+        member("DryRun", "DryRun", "</dryRun>", Type::Boolean),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct CopySnapshotResult {
+    pub tags: Vec<Tag>,
+    pub snapshot_id: Option<String>,
+}
+
+structure!(CopySnapshotResult, COPY_SNAPSHOT_RESULT, [0 tags, 1 snapshot_id, ]);
+
+pub static COPY_SNAPSHOT_RESULT: Schema = Schema {
+    name: "CopySnapshotResult",
+    members: &[
+        member(
+            "Tags",
+            "TagSet",
+            "</tagSet>",
+            Type::List(&List { item: "</item>", flattened: false, element: Type::Structure(&TAG) }),
+        ),
+        member("SnapshotId", "SnapshotId", "</snapshotId>", Type::String),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
 pub struct CpuOptions {
     pub core_count: Option<i32>,
     pub threads_per_core: Option<i32>,
@@ -1989,6 +2263,64 @@ pub static CREATE_SNAPSHOT_REQUEST: Schema = Schema {
 };
 
 #[derive(Clone, Default, PartialEq)]
+pub struct CreateSnapshotsRequest {
+    pub description: Option<String>,
+    pub instance_specification: Option<InstanceSpecification>,
+    pub outpost_arn: Option<String>,
+    pub tag_specifications: Vec<TagSpecification>,
+    pub dry_run: Option<bool>,
+    pub copy_tags_from_source: Option<String>,
+    pub location: Option<String>,
+}
+
+structure!(CreateSnapshotsRequest, CREATE_SNAPSHOTS_REQUEST, [0 description, 1 instance_specification, 2 outpost_arn, 3 tag_specifications, 4 dry_run, 5 copy_tags_from_source, 6 location, ]);
+
+pub static CREATE_SNAPSHOTS_REQUEST: Schema = Schema {
+    name: "CreateSnapshotsRequest",
+    members: &[
+        member("Description", "Description", "</Description>", Type::String),
+        member(
+            "InstanceSpecification",
+            "InstanceSpecification",
+            "</InstanceSpecification>",
+            Type::Structure(&INSTANCE_SPECIFICATION),
+        )
+        .required(),
+        member("OutpostArn", "OutpostArn", "</OutpostArn>", Type::String),
+        member(
+            "TagSpecifications",
+            "TagSpecification",
+            "</TagSpecification>",
+            Type::List(&List {
+                item: "</item>",
+                flattened: false,
+                element: Type::Structure(&TAG_SPECIFICATION),
+            }),
+        ),
+        member("DryRun", "DryRun", "</DryRun>", Type::Boolean),
+        member("CopyTagsFromSource", "CopyTagsFromSource", "</CopyTagsFromSource>", Type::String),
+        member("Location", "Location", "</Location>", Type::String),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct CreateSnapshotsResult {
+    pub snapshots: Vec<SnapshotInfo>,
+}
+
+structure!(CreateSnapshotsResult, CREATE_SNAPSHOTS_RESULT, [0 snapshots, ]);
+
+pub static CREATE_SNAPSHOTS_RESULT: Schema = Schema {
+    name: "CreateSnapshotsResult",
+    members: &[member(
+        "Snapshots",
+        "SnapshotSet",
+        "</snapshotSet>",
+        Type::List(&List { item: "</item>", flattened: false, element: Type::Structure(&SNAPSHOT_INFO) }),
+    )],
+};
+
+#[derive(Clone, Default, PartialEq)]
 pub struct CreateSubnetRequest {
     pub tag_specifications: Vec<TagSpecification>,
     pub availability_zone: Option<String>,
@@ -2074,6 +2406,56 @@ pub static CREATE_TAGS_REQUEST: Schema = Schema {
             Type::List(&List { item: "</item>", flattened: false, element: Type::Structure(&TAG) }),
         )
         .required(),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct CreateVolumePermission {
+    pub user_id: Option<String>,
+    pub group: Option<String>,
+}
+
+structure!(CreateVolumePermission, CREATE_VOLUME_PERMISSION, [0 user_id, 1 group, ]);
+
+pub static CREATE_VOLUME_PERMISSION: Schema = Schema {
+    name: "CreateVolumePermission",
+    members: &[
+        member("UserId", "UserId", "</userId>", Type::String),
+        member("Group", "Group", "</group>", Type::String),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct CreateVolumePermissionModifications {
+    pub add: Vec<CreateVolumePermission>,
+    pub remove: Vec<CreateVolumePermission>,
+}
+
+structure!(CreateVolumePermissionModifications, CREATE_VOLUME_PERMISSION_MODIFICATIONS, [0 add, 1 remove, ]);
+
+pub static CREATE_VOLUME_PERMISSION_MODIFICATIONS: Schema = Schema {
+    name: "CreateVolumePermissionModifications",
+    members: &[
+        member(
+            "Add",
+            "Add",
+            "</Add>",
+            Type::List(&List {
+                item: "</item>",
+                flattened: false,
+                element: Type::Structure(&CREATE_VOLUME_PERMISSION),
+            }),
+        ),
+        member(
+            "Remove",
+            "Remove",
+            "</Remove>",
+            Type::List(&List {
+                item: "</item>",
+                flattened: false,
+                element: Type::Structure(&CREATE_VOLUME_PERMISSION),
+            }),
+        ),
     ],
 };
 
@@ -3825,6 +4207,56 @@ pub static DESCRIBE_SECURITY_GROUPS_RESULT: Schema = Schema {
 };
 
 #[derive(Clone, Default, PartialEq)]
+pub struct DescribeSnapshotAttributeRequest {
+    pub attribute: Option<String>,
+    pub snapshot_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+structure!(DescribeSnapshotAttributeRequest, DESCRIBE_SNAPSHOT_ATTRIBUTE_REQUEST, [0 attribute, 1 snapshot_id, 2 dry_run, ]);
+
+pub static DESCRIBE_SNAPSHOT_ATTRIBUTE_REQUEST: Schema = Schema {
+    name: "DescribeSnapshotAttributeRequest",
+    members: &[
+        member("Attribute", "Attribute", "</Attribute>", Type::String).required(),
+        member("SnapshotId", "SnapshotId", "</SnapshotId>", Type::String).required(),
+        member("DryRun", "DryRun", "</dryRun>", Type::Boolean),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DescribeSnapshotAttributeResult {
+    pub product_codes: Vec<ProductCode>,
+    pub snapshot_id: Option<String>,
+    pub create_volume_permissions: Vec<CreateVolumePermission>,
+}
+
+structure!(DescribeSnapshotAttributeResult, DESCRIBE_SNAPSHOT_ATTRIBUTE_RESULT, [0 product_codes, 1 snapshot_id, 2 create_volume_permissions, ]);
+
+pub static DESCRIBE_SNAPSHOT_ATTRIBUTE_RESULT: Schema = Schema {
+    name: "DescribeSnapshotAttributeResult",
+    members: &[
+        member(
+            "ProductCodes",
+            "ProductCodes",
+            "</productCodes>",
+            Type::List(&List { item: "</item>", flattened: false, element: Type::Structure(&PRODUCT_CODE) }),
+        ),
+        member("SnapshotId", "SnapshotId", "</snapshotId>", Type::String),
+        member(
+            "CreateVolumePermissions",
+            "CreateVolumePermission",
+            "</createVolumePermission>",
+            Type::List(&List {
+                item: "</item>",
+                flattened: false,
+                element: Type::Structure(&CREATE_VOLUME_PERMISSION),
+            }),
+        ),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
 pub struct DescribeSnapshotsRequest {
     pub max_results: Option<i32>,
     pub next_token: Option<String>,
@@ -3995,6 +4427,47 @@ pub static DESCRIBE_TAGS_RESULT: Schema = Schema {
 };
 
 #[derive(Clone, Default, PartialEq)]
+pub struct DescribeVolumeAttributeRequest {
+    pub attribute: Option<String>,
+    pub volume_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+structure!(DescribeVolumeAttributeRequest, DESCRIBE_VOLUME_ATTRIBUTE_REQUEST, [0 attribute, 1 volume_id, 2 dry_run, ]);
+
+pub static DESCRIBE_VOLUME_ATTRIBUTE_REQUEST: Schema = Schema {
+    name: "DescribeVolumeAttributeRequest",
+    members: &[
+        member("Attribute", "Attribute", "</Attribute>", Type::String).required(),
+        member("VolumeId", "VolumeId", "</VolumeId>", Type::String).required(),
+        member("DryRun", "DryRun", "</dryRun>", Type::Boolean),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DescribeVolumeAttributeResult {
+    pub auto_enable_io: Option<AttributeBooleanValue>,
+    pub product_codes: Vec<ProductCode>,
+    pub volume_id: Option<String>,
+}
+
+structure!(DescribeVolumeAttributeResult, DESCRIBE_VOLUME_ATTRIBUTE_RESULT, [0 auto_enable_io, 1 product_codes, 2 volume_id, ]);
+
+pub static DESCRIBE_VOLUME_ATTRIBUTE_RESULT: Schema = Schema {
+    name: "DescribeVolumeAttributeResult",
+    members: &[
+        member("AutoEnableIO", "AutoEnableIO", "</autoEnableIO>", Type::Structure(&ATTRIBUTE_BOOLEAN_VALUE)),
+        member(
+            "ProductCodes",
+            "ProductCodes",
+            "</productCodes>",
+            Type::List(&List { item: "</item>", flattened: false, element: Type::Structure(&PRODUCT_CODE) }),
+        ),
+        member("VolumeId", "VolumeId", "</volumeId>", Type::String),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
 pub struct DescribeVolumeStatusRequest {
     pub max_results: Option<i32>,
     pub next_token: Option<String>,
@@ -4053,6 +4526,63 @@ pub static DESCRIBE_VOLUME_STATUS_RESULT: Schema = Schema {
                 item: "</item>",
                 flattened: false,
                 element: Type::Structure(&VOLUME_STATUS_ITEM),
+            }),
+        ),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DescribeVolumesModificationsRequest {
+    pub dry_run: Option<bool>,
+    pub volume_ids: Vec<String>,
+    pub filters: Vec<Filter>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+}
+
+structure!(DescribeVolumesModificationsRequest, DESCRIBE_VOLUMES_MODIFICATIONS_REQUEST, [0 dry_run, 1 volume_ids, 2 filters, 3 next_token, 4 max_results, ]);
+
+pub static DESCRIBE_VOLUMES_MODIFICATIONS_REQUEST: Schema = Schema {
+    name: "DescribeVolumesModificationsRequest",
+    members: &[
+        member("DryRun", "DryRun", "</DryRun>", Type::Boolean),
+        member(
+            "VolumeIds",
+            "VolumeId",
+            "</VolumeId>",
+            Type::List(&List { item: "</VolumeId>", flattened: false, element: Type::String }),
+        ),
+        member(
+            "Filters",
+            "Filter",
+            "</Filter>",
+            Type::List(&List { item: "</Filter>", flattened: false, element: Type::Structure(&FILTER) }),
+        ),
+        member("NextToken", "NextToken", "</NextToken>", Type::String),
+        member("MaxResults", "MaxResults", "</MaxResults>", Type::Integer),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DescribeVolumesModificationsResult {
+    pub next_token: Option<String>,
+    pub volumes_modifications: Vec<VolumeModification>,
+}
+
+structure!(DescribeVolumesModificationsResult, DESCRIBE_VOLUMES_MODIFICATIONS_RESULT, [0 next_token, 1 volumes_modifications, ]);
+
+pub static DESCRIBE_VOLUMES_MODIFICATIONS_RESULT: Schema = Schema {
+    name: "DescribeVolumesModificationsResult",
+    members: &[
+        member("NextToken", "NextToken", "</nextToken>", Type::String),
+        member(
+            "VolumesModifications",
+            "VolumeModificationSet",
+            "</volumeModificationSet>",
+            Type::List(&List {
+                item: "</item>",
+                flattened: false,
+                element: Type::Structure(&VOLUME_MODIFICATION),
             }),
         ),
     ],
@@ -4321,6 +4851,62 @@ pub static DHCP_OPTIONS: Schema = Schema {
             }),
         ),
     ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DisableImageDeprecationRequest {
+    pub image_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+structure!(DisableImageDeprecationRequest, DISABLE_IMAGE_DEPRECATION_REQUEST, [0 image_id, 1 dry_run, ]);
+
+pub static DISABLE_IMAGE_DEPRECATION_REQUEST: Schema = Schema {
+    name: "DisableImageDeprecationRequest",
+    members: &[
+        member("ImageId", "ImageId", "</ImageId>", Type::String).required(),
+        member("DryRun", "DryRun", "</DryRun>", Type::Boolean),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DisableImageDeprecationResult {
+    pub return_: Option<bool>,
+}
+
+structure!(DisableImageDeprecationResult, DISABLE_IMAGE_DEPRECATION_RESULT, [0 return_, ]);
+
+pub static DISABLE_IMAGE_DEPRECATION_RESULT: Schema = Schema {
+    name: "DisableImageDeprecationResult",
+    members: &[member("Return", "Return", "</return>", Type::Boolean)],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DisableImageDeregistrationProtectionRequest {
+    pub image_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+structure!(DisableImageDeregistrationProtectionRequest, DISABLE_IMAGE_DEREGISTRATION_PROTECTION_REQUEST, [0 image_id, 1 dry_run, ]);
+
+pub static DISABLE_IMAGE_DEREGISTRATION_PROTECTION_REQUEST: Schema = Schema {
+    name: "DisableImageDeregistrationProtectionRequest",
+    members: &[
+        member("ImageId", "ImageId", "</ImageId>", Type::String).required(),
+        member("DryRun", "DryRun", "</DryRun>", Type::Boolean),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DisableImageDeregistrationProtectionResult {
+    pub return_: Option<String>,
+}
+
+structure!(DisableImageDeregistrationProtectionResult, DISABLE_IMAGE_DEREGISTRATION_PROTECTION_RESULT, [0 return_, ]);
+
+pub static DISABLE_IMAGE_DEREGISTRATION_PROTECTION_RESULT: Schema = Schema {
+    name: "DisableImageDeregistrationProtectionResult",
+    members: &[member("Return", "Return", "</return>", Type::String)],
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -4810,6 +5396,66 @@ pub static ENA_SRD_UDP_SPECIFICATION_REQUEST: Schema = Schema {
 };
 
 #[derive(Clone, Default, PartialEq)]
+pub struct EnableImageDeprecationRequest {
+    pub image_id: Option<String>,
+    pub deprecate_at: Option<Timestamp>,
+    pub dry_run: Option<bool>,
+}
+
+structure!(EnableImageDeprecationRequest, ENABLE_IMAGE_DEPRECATION_REQUEST, [0 image_id, 1 deprecate_at, 2 dry_run, ]);
+
+pub static ENABLE_IMAGE_DEPRECATION_REQUEST: Schema = Schema {
+    name: "EnableImageDeprecationRequest",
+    members: &[
+        member("ImageId", "ImageId", "</ImageId>", Type::String).required(),
+        member("DeprecateAt", "DeprecateAt", "</DeprecateAt>", Type::Timestamp).required(),
+        member("DryRun", "DryRun", "</DryRun>", Type::Boolean),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct EnableImageDeprecationResult {
+    pub return_: Option<bool>,
+}
+
+structure!(EnableImageDeprecationResult, ENABLE_IMAGE_DEPRECATION_RESULT, [0 return_, ]);
+
+pub static ENABLE_IMAGE_DEPRECATION_RESULT: Schema = Schema {
+    name: "EnableImageDeprecationResult",
+    members: &[member("Return", "Return", "</return>", Type::Boolean)],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct EnableImageDeregistrationProtectionRequest {
+    pub image_id: Option<String>,
+    pub with_cooldown: Option<bool>,
+    pub dry_run: Option<bool>,
+}
+
+structure!(EnableImageDeregistrationProtectionRequest, ENABLE_IMAGE_DEREGISTRATION_PROTECTION_REQUEST, [0 image_id, 1 with_cooldown, 2 dry_run, ]);
+
+pub static ENABLE_IMAGE_DEREGISTRATION_PROTECTION_REQUEST: Schema = Schema {
+    name: "EnableImageDeregistrationProtectionRequest",
+    members: &[
+        member("ImageId", "ImageId", "</ImageId>", Type::String).required(),
+        member("WithCooldown", "WithCooldown", "</WithCooldown>", Type::Boolean),
+        member("DryRun", "DryRun", "</DryRun>", Type::Boolean),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct EnableImageDeregistrationProtectionResult {
+    pub return_: Option<String>,
+}
+
+structure!(EnableImageDeregistrationProtectionResult, ENABLE_IMAGE_DEREGISTRATION_PROTECTION_RESULT, [0 return_, ]);
+
+pub static ENABLE_IMAGE_DEREGISTRATION_PROTECTION_RESULT: Schema = Schema {
+    name: "EnableImageDeregistrationProtectionResult",
+    members: &[member("Return", "Return", "</return>", Type::String)],
+};
+
+#[derive(Clone, Default, PartialEq)]
 pub struct EnclaveOptions {
     pub enabled: Option<bool>,
 }
@@ -4942,6 +5588,39 @@ pub static GET_CONSOLE_OUTPUT_RESULT: Schema = Schema {
         member("InstanceId", "InstanceId", "</instanceId>", Type::String),
         member("Timestamp", "Timestamp", "</timestamp>", Type::Timestamp),
         member("Output", "Output", "</output>", Type::String),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetEbsEncryptionByDefaultRequest {
+    pub dry_run: Option<bool>,
+}
+
+structure!(GetEbsEncryptionByDefaultRequest, GET_EBS_ENCRYPTION_BY_DEFAULT_REQUEST, [0 dry_run, ]);
+
+pub static GET_EBS_ENCRYPTION_BY_DEFAULT_REQUEST: Schema = Schema {
+    name: "GetEbsEncryptionByDefaultRequest",
+    members: &[member("DryRun", "DryRun", "</DryRun>", Type::Boolean)],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetEbsEncryptionByDefaultResult {
+    pub ebs_encryption_by_default: Option<bool>,
+    pub sse_type: Option<String>,
+}
+
+structure!(GetEbsEncryptionByDefaultResult, GET_EBS_ENCRYPTION_BY_DEFAULT_RESULT, [0 ebs_encryption_by_default, 1 sse_type, ]);
+
+pub static GET_EBS_ENCRYPTION_BY_DEFAULT_RESULT: Schema = Schema {
+    name: "GetEbsEncryptionByDefaultResult",
+    members: &[
+        member(
+            "EbsEncryptionByDefault",
+            "EbsEncryptionByDefault",
+            "</ebsEncryptionByDefault>",
+            Type::Boolean,
+        ),
+        member("SseType", "SseType", "</sseType>", Type::String),
     ],
 };
 
@@ -6811,6 +7490,29 @@ pub static INSTANCE_SECONDARY_INTERFACE_SPECIFICATION_REQUEST: Schema = Schema {
         member("SecondarySubnetId", "SecondarySubnetId", "</SecondarySubnetId>", Type::String),
         member("InterfaceType", "InterfaceType", "</InterfaceType>", Type::String),
         member("NetworkCardIndex", "NetworkCardIndex", "</NetworkCardIndex>", Type::Integer),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct InstanceSpecification {
+    pub instance_id: Option<String>,
+    pub exclude_boot_volume: Option<bool>,
+    pub exclude_data_volume_ids: Vec<String>,
+}
+
+structure!(InstanceSpecification, INSTANCE_SPECIFICATION, [0 instance_id, 1 exclude_boot_volume, 2 exclude_data_volume_ids, ]);
+
+pub static INSTANCE_SPECIFICATION: Schema = Schema {
+    name: "InstanceSpecification",
+    members: &[
+        member("InstanceId", "InstanceId", "</InstanceId>", Type::String).required(),
+        member("ExcludeBootVolume", "ExcludeBootVolume", "</ExcludeBootVolume>", Type::Boolean),
+        member(
+            "ExcludeDataVolumeIds",
+            "ExcludeDataVolumeId",
+            "</ExcludeDataVolumeId>",
+            Type::List(&List { item: "</VolumeId>", flattened: false, element: Type::String }),
+        ),
     ],
 };
 
@@ -9025,6 +9727,47 @@ pub static MODIFY_LAUNCH_TEMPLATE_RESULT: Schema = Schema {
 };
 
 #[derive(Clone, Default, PartialEq)]
+pub struct ModifySnapshotAttributeRequest {
+    pub attribute: Option<String>,
+    pub create_volume_permission: Option<CreateVolumePermissionModifications>,
+    pub group_names: Vec<String>,
+    pub operation_type: Option<String>,
+    pub snapshot_id: Option<String>,
+    pub user_ids: Vec<String>,
+    pub dry_run: Option<bool>,
+}
+
+structure!(ModifySnapshotAttributeRequest, MODIFY_SNAPSHOT_ATTRIBUTE_REQUEST, [0 attribute, 1 create_volume_permission, 2 group_names, 3 operation_type, 4 snapshot_id, 5 user_ids, 6 dry_run, ]);
+
+pub static MODIFY_SNAPSHOT_ATTRIBUTE_REQUEST: Schema = Schema {
+    name: "ModifySnapshotAttributeRequest",
+    members: &[
+        member("Attribute", "Attribute", "</Attribute>", Type::String),
+        member(
+            "CreateVolumePermission",
+            "CreateVolumePermission",
+            "</CreateVolumePermission>",
+            Type::Structure(&CREATE_VOLUME_PERMISSION_MODIFICATIONS),
+        ),
+        member(
+            "GroupNames",
+            "UserGroup",
+            "</UserGroup>",
+            Type::List(&List { item: "</GroupName>", flattened: false, element: Type::String }),
+        ),
+        member("OperationType", "OperationType", "</OperationType>", Type::String),
+        member("SnapshotId", "SnapshotId", "</SnapshotId>", Type::String).required(),
+        member(
+            "UserIds",
+            "UserId",
+            "</UserId>",
+            Type::List(&List { item: "</UserId>", flattened: false, element: Type::String }),
+        ),
+        member("DryRun", "DryRun", "</dryRun>", Type::Boolean),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
 pub struct ModifySubnetAttributeRequest {
     pub assign_ipv6_address_on_creation: Option<AttributeBooleanValue>,
     pub map_public_ip_on_launch: Option<AttributeBooleanValue>,
@@ -9096,6 +9839,67 @@ pub static MODIFY_SUBNET_ATTRIBUTE_REQUEST: Schema = Schema {
             Type::Structure(&ATTRIBUTE_BOOLEAN_VALUE),
         ),
     ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ModifyVolumeAttributeRequest {
+    pub auto_enable_io: Option<AttributeBooleanValue>,
+    pub volume_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+structure!(ModifyVolumeAttributeRequest, MODIFY_VOLUME_ATTRIBUTE_REQUEST, [0 auto_enable_io, 1 volume_id, 2 dry_run, ]);
+
+pub static MODIFY_VOLUME_ATTRIBUTE_REQUEST: Schema = Schema {
+    name: "ModifyVolumeAttributeRequest",
+    members: &[
+        member("AutoEnableIO", "AutoEnableIO", "</AutoEnableIO>", Type::Structure(&ATTRIBUTE_BOOLEAN_VALUE)),
+        member("VolumeId", "VolumeId", "</VolumeId>", Type::String).required(),
+        member("DryRun", "DryRun", "</dryRun>", Type::Boolean),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ModifyVolumeRequest {
+    pub dry_run: Option<bool>,
+    pub volume_id: Option<String>,
+    pub size: Option<i32>,
+    pub volume_type: Option<String>,
+    pub iops: Option<i32>,
+    pub throughput: Option<i32>,
+    pub multi_attach_enabled: Option<bool>,
+}
+
+structure!(ModifyVolumeRequest, MODIFY_VOLUME_REQUEST, [0 dry_run, 1 volume_id, 2 size, 3 volume_type, 4 iops, 5 throughput, 6 multi_attach_enabled, ]);
+
+pub static MODIFY_VOLUME_REQUEST: Schema = Schema {
+    name: "ModifyVolumeRequest",
+    members: &[
+        member("DryRun", "DryRun", "</DryRun>", Type::Boolean),
+        member("VolumeId", "VolumeId", "</VolumeId>", Type::String).required(),
+        member("Size", "Size", "</Size>", Type::Integer),
+        member("VolumeType", "VolumeType", "</VolumeType>", Type::String),
+        member("Iops", "Iops", "</Iops>", Type::Integer),
+        member("Throughput", "Throughput", "</Throughput>", Type::Integer),
+        member("MultiAttachEnabled", "MultiAttachEnabled", "</MultiAttachEnabled>", Type::Boolean),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ModifyVolumeResult {
+    pub volume_modification: Option<VolumeModification>,
+}
+
+structure!(ModifyVolumeResult, MODIFY_VOLUME_RESULT, [0 volume_modification, ]);
+
+pub static MODIFY_VOLUME_RESULT: Schema = Schema {
+    name: "ModifyVolumeResult",
+    members: &[member(
+        "VolumeModification",
+        "VolumeModification",
+        "</volumeModification>",
+        Type::Structure(&VOLUME_MODIFICATION),
+    )],
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -10654,6 +11458,42 @@ pub static RESERVATION: Schema = Schema {
 };
 
 #[derive(Clone, Default, PartialEq)]
+pub struct ResetImageAttributeRequest {
+    pub attribute: Option<String>,
+    pub image_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+structure!(ResetImageAttributeRequest, RESET_IMAGE_ATTRIBUTE_REQUEST, [0 attribute, 1 image_id, 2 dry_run, ]);
+
+pub static RESET_IMAGE_ATTRIBUTE_REQUEST: Schema = Schema {
+    name: "ResetImageAttributeRequest",
+    members: &[
+        member("Attribute", "Attribute", "</Attribute>", Type::String).required(),
+        member("ImageId", "ImageId", "</ImageId>", Type::String).required(),
+        member("DryRun", "DryRun", "</dryRun>", Type::Boolean),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ResetSnapshotAttributeRequest {
+    pub attribute: Option<String>,
+    pub snapshot_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+structure!(ResetSnapshotAttributeRequest, RESET_SNAPSHOT_ATTRIBUTE_REQUEST, [0 attribute, 1 snapshot_id, 2 dry_run, ]);
+
+pub static RESET_SNAPSHOT_ATTRIBUTE_REQUEST: Schema = Schema {
+    name: "ResetSnapshotAttributeRequest",
+    members: &[
+        member("Attribute", "Attribute", "</Attribute>", Type::String).required(),
+        member("SnapshotId", "SnapshotId", "</SnapshotId>", Type::String).required(),
+        member("DryRun", "DryRun", "</dryRun>", Type::Boolean),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
 pub struct ResponseError {
     pub code: Option<String>,
     pub message: Option<String>,
@@ -11723,6 +12563,49 @@ pub static SNAPSHOT: Schema = Schema {
 };
 
 #[derive(Clone, Default, PartialEq)]
+pub struct SnapshotInfo {
+    pub description: Option<String>,
+    pub tags: Vec<Tag>,
+    pub encrypted: Option<bool>,
+    pub volume_id: Option<String>,
+    pub state: Option<String>,
+    pub volume_size: Option<i32>,
+    pub start_time: Option<Timestamp>,
+    pub progress: Option<String>,
+    pub owner_id: Option<String>,
+    pub snapshot_id: Option<String>,
+    pub outpost_arn: Option<String>,
+    pub sse_type: Option<String>,
+    pub availability_zone: Option<String>,
+}
+
+structure!(SnapshotInfo, SNAPSHOT_INFO, [0 description, 1 tags, 2 encrypted, 3 volume_id, 4 state, 5 volume_size, 6 start_time, 7 progress, 8 owner_id, 9 snapshot_id, 10 outpost_arn, 11 sse_type, 12 availability_zone, ]);
+
+pub static SNAPSHOT_INFO: Schema = Schema {
+    name: "SnapshotInfo",
+    members: &[
+        member("Description", "Description", "</description>", Type::String),
+        member(
+            "Tags",
+            "TagSet",
+            "</tagSet>",
+            Type::List(&List { item: "</item>", flattened: false, element: Type::Structure(&TAG) }),
+        ),
+        member("Encrypted", "Encrypted", "</encrypted>", Type::Boolean),
+        member("VolumeId", "VolumeId", "</volumeId>", Type::String),
+        member("State", "State", "</state>", Type::String),
+        member("VolumeSize", "VolumeSize", "</volumeSize>", Type::Integer),
+        member("StartTime", "StartTime", "</startTime>", Type::Timestamp),
+        member("Progress", "Progress", "</progress>", Type::String),
+        member("OwnerId", "OwnerId", "</ownerId>", Type::String),
+        member("SnapshotId", "SnapshotId", "</snapshotId>", Type::String),
+        member("OutpostArn", "OutpostArn", "</outpostArn>", Type::String),
+        member("SseType", "SseType", "</sseType>", Type::String),
+        member("AvailabilityZone", "AvailabilityZone", "</availabilityZone>", Type::String),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
 pub struct SpotMarketOptions {
     pub max_price: Option<String>,
     pub spot_instance_type: Option<String>,
@@ -12450,6 +13333,62 @@ pub static VOLUME_ATTACHMENT: Schema = Schema {
         member("Device", "Device", "</device>", Type::String),
         member("State", "Status", "</status>", Type::String),
         member("AttachTime", "AttachTime", "</attachTime>", Type::Timestamp),
+    ],
+};
+
+#[derive(Clone, Default, PartialEq)]
+pub struct VolumeModification {
+    pub volume_id: Option<String>,
+    pub modification_state: Option<String>,
+    pub status_message: Option<String>,
+    pub target_size: Option<i32>,
+    pub target_iops: Option<i32>,
+    pub target_volume_type: Option<String>,
+    pub target_throughput: Option<i32>,
+    pub target_multi_attach_enabled: Option<bool>,
+    pub original_size: Option<i32>,
+    pub original_iops: Option<i32>,
+    pub original_volume_type: Option<String>,
+    pub original_throughput: Option<i32>,
+    pub original_multi_attach_enabled: Option<bool>,
+    pub progress: Option<i64>,
+    pub start_time: Option<Timestamp>,
+    pub end_time: Option<Timestamp>,
+    pub operator: Option<OperatorResponse>,
+}
+
+structure!(VolumeModification, VOLUME_MODIFICATION, [0 volume_id, 1 modification_state, 2 status_message, 3 target_size, 4 target_iops, 5 target_volume_type, 6 target_throughput, 7 target_multi_attach_enabled, 8 original_size, 9 original_iops, 10 original_volume_type, 11 original_throughput, 12 original_multi_attach_enabled, 13 progress, 14 start_time, 15 end_time, 16 operator, ]);
+
+pub static VOLUME_MODIFICATION: Schema = Schema {
+    name: "VolumeModification",
+    members: &[
+        member("VolumeId", "VolumeId", "</volumeId>", Type::String),
+        member("ModificationState", "ModificationState", "</modificationState>", Type::String),
+        member("StatusMessage", "StatusMessage", "</statusMessage>", Type::String),
+        member("TargetSize", "TargetSize", "</targetSize>", Type::Integer),
+        member("TargetIops", "TargetIops", "</targetIops>", Type::Integer),
+        member("TargetVolumeType", "TargetVolumeType", "</targetVolumeType>", Type::String),
+        member("TargetThroughput", "TargetThroughput", "</targetThroughput>", Type::Integer),
+        member(
+            "TargetMultiAttachEnabled",
+            "TargetMultiAttachEnabled",
+            "</targetMultiAttachEnabled>",
+            Type::Boolean,
+        ),
+        member("OriginalSize", "OriginalSize", "</originalSize>", Type::Integer),
+        member("OriginalIops", "OriginalIops", "</originalIops>", Type::Integer),
+        member("OriginalVolumeType", "OriginalVolumeType", "</originalVolumeType>", Type::String),
+        member("OriginalThroughput", "OriginalThroughput", "</originalThroughput>", Type::Integer),
+        member(
+            "OriginalMultiAttachEnabled",
+            "OriginalMultiAttachEnabled",
+            "</originalMultiAttachEnabled>",
+            Type::Boolean,
+        ),
+        member("Progress", "Progress", "</progress>", Type::Long),
+        member("StartTime", "StartTime", "</startTime>", Type::Timestamp),
+        member("EndTime", "EndTime", "</endTime>", Type::Timestamp),
+        member("Operator", "Operator", "</operator>", Type::Structure(&OPERATOR_RESPONSE)),
     ],
 };
 
