@@ -3,6 +3,7 @@
 mod exit;
 mod manifest;
 mod output;
+mod packer_args;
 mod parameters;
 mod prompt;
 mod recipe;
@@ -56,7 +57,7 @@ struct CompletionArgs {
 
 /// Runs the command line and returns the exit code.
 pub fn run() -> u8 {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(packer_args::normalize(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {
             let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
