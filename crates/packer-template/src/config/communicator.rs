@@ -20,8 +20,12 @@ pub struct SshConfig {
     pub ssh_port: u16,
     /// `ssh_username`.
     pub ssh_username: String,
-    /// Who the user proves to be.
-    pub auth: SshAuth,
+    /// `ssh_password`.
+    pub ssh_password: Option<String>,
+    /// `ssh_private_key_file`.
+    pub ssh_private_key_file: Option<String>,
+    /// `ssh_agent_auth`: the agent at `SSH_AUTH_SOCK` is asked.
+    pub ssh_agent_auth: bool,
     /// `ssh_certificate_file`: a certificate for the private key.
     pub ssh_certificate_file: Option<String>,
     /// `ssh_keypair_name`: an EC2 key pair that the instance is launched with, instead of a temporary one.
@@ -63,17 +67,14 @@ pub struct SshConfig {
     pub temporary_key: TemporaryKey,
 }
 
-/// How the user proves to be who they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SshAuth {
-    /// A temporary key pair that is made for the build.
-    TemporaryKeyPair,
-    /// `ssh_private_key_file`.
-    PrivateKeyFile(String),
-    /// `ssh_agent_auth`.
-    Agent,
-    /// `ssh_password` (no key pair is made).
-    Password(String),
+impl SshConfig {
+    /// Whether a temporary key pair is made for the build: when the template has no other way to log in.
+    pub fn wants_temporary_key_pair(&self) -> bool {
+        !self.ssh_agent_auth
+            && self.ssh_password.is_none()
+            && self.ssh_private_key_file.is_none()
+            && self.ssh_keypair_name.is_none()
+    }
 }
 
 /// `temporary_key_pair_*`.
@@ -118,6 +119,8 @@ pub struct Bastion {
     pub ssh_bastion_username: String,
     /// `ssh_bastion_password`.
     pub ssh_bastion_password: Option<String>,
+    /// `ssh_bastion_interactive`: the password is given when the bastion asks for it (keyboard-interactive).
+    pub ssh_bastion_interactive: bool,
     /// `ssh_bastion_agent_auth`.
     pub ssh_bastion_agent_auth: bool,
     /// `ssh_bastion_private_key_file`; that of the machine when there is none.

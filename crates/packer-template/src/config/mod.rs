@@ -14,8 +14,7 @@ pub use amazon::{
     RunConfig, SecurityGroupFilter, ShutdownBehavior, SourceAmiFilter, SubnetFilter, Tenancy, VpcFilter,
 };
 pub use communicator::{
-    Bastion, Communicator, Proxy, SshAuth, SshConfig, SshInterface, TemporaryKey, TemporaryKeyType,
-    TransferMethod,
+    Bastion, Communicator, Proxy, SshConfig, SshInterface, TemporaryKey, TemporaryKeyType, TransferMethod,
 };
 pub use post_processors::{Archive, Checksum, ChecksumType, Compress, Compression, Manifest};
 pub use provisioners::{
