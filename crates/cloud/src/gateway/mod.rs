@@ -73,7 +73,10 @@ impl Gateway {
         match result {
             Ok(answer) => answer,
             Err(error) => {
-                if !error.is_client() {
+                // What is not implemented is the caller's to know, and no fault of this cloud's.
+                if error.status == StatusCode::NOT_IMPLEMENTED.as_u16() {
+                    tracing::warn!(operation = %request.operation, "not implemented");
+                } else if !error.is_client() {
                     tracing::error!(operation = %request.operation, %error, "a request failed");
                 }
                 request.encode_error(&error)
