@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// The result of one build, handed from the builder through its post-processors.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Artifact {
     /// Packer's builder id, `mitchellh.amazonebs` for an AMI.
     pub builder_id: String,
@@ -18,6 +18,12 @@ pub struct Artifact {
 }
 
 impl Artifact {
+    /// An artifact of nothing but files.
+    pub fn of_files(files: Vec<String>) -> Self {
+        let description = format!("Created artifact from files: {}", files.join(", "));
+        Self { files, description, ..Self::default() }
+    }
+
     /// Packer's artifact id: `REGION:AMI` items in order of region, joined by commas.
     pub fn id(&self) -> String {
         self.amis.iter().map(|(region, ami)| format!("{region}:{ami}")).collect::<Vec<_>>().join(",")
