@@ -51,6 +51,9 @@ pub enum CommunicatorError {
         /// Why.
         source: std::io::Error,
     },
+    /// The build was cancelled before it was done.
+    #[error("cancelled")]
+    Cancelled,
     /// There is no way to the machine: the template says `"communicator": "none"`.
     #[error("the template has \"communicator\": \"none\", so nothing can be run or copied there")]
     None,

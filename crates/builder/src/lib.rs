@@ -5,4 +5,5 @@
 
 pub mod artifact;
 pub mod communicator;
+pub mod ssh;
 pub mod ui;
