@@ -116,6 +116,11 @@ impl Answers {
         })
     }
 
+    /// Whether nothing was answered.
+    pub fn is_empty(&self) -> bool {
+        self.answers.is_empty()
+    }
+
     /// Keeps an answer, instead of an older one.
     pub fn insert(&mut self, question: Question, answer: Answer) {
         self.answers.insert(question, answer);

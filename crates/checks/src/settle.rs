@@ -46,8 +46,11 @@ while :; do
 done
 "#;
 
+/// The exit code of [`command`] when the boot has not settled: `EX_TEMPFAIL`, which nothing else here exits with.
+pub const UNSETTLED: i32 = 75;
+
 /// The command line that waits until the boot of `instance` has settled, at most for `patience`. It exits with 0 then,
-/// with 75 when it has not; the last line of its output tells how things stand.
+/// with [`UNSETTLED`] when it has not; the last line of its output tells how things stand.
 pub fn command(instance: &str, patience: Duration) -> String {
     as_root(&format!("instance={}\nseconds={}\n{WAIT}", quote(instance), patience.as_secs()))
 }

@@ -1,6 +1,4 @@
-//! The probe's script, run by the shells of this machine.
-
-#![allow(clippy::unwrap_used)] // helpers of tests
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::HashMap;
 use std::process::Command;
