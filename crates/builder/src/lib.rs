@@ -5,5 +5,7 @@
 
 pub mod artifact;
 pub mod communicator;
+pub mod provision;
+pub mod selection;
 pub mod ssh;
 pub mod ui;
