@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use machine::network::{HostPorts, Network};
 use machine::nspawn::NspawnDriver;
-use machine::{Driver, images::ImageStore, network::Network};
+use machine::{Driver, images::ImageStore};
 use tokio::task::JoinSet;
 
 use crate::credentials::{self, RootKey};
@@ -173,12 +174,14 @@ pub fn in_use(store: &Store) -> BTreeSet<String> {
         .collect()
 }
 
-/// Removes from the host whatever a killed daemon of this state directory left: machines and networks.
+/// Removes from the host whatever a killed daemon of this state directory left: machines, networks, and rules
+/// for the host's ports.
 ///
 /// # Errors
 /// When something cannot be removed.
 pub async fn sweep(state_dir: &Path) -> Result<(), AssemblyError> {
     NspawnDriver::open(state_dir)?.sweep(&[]).await?;
-    Network::open(state_dir).sweep(BTreeSet::new()).await.map_err(vpc::VpcError::from)?;
-    Ok(())
+    let ports = HostPorts::new(state_dir).sweep().await;
+    let networks = Network::open(state_dir).sweep(BTreeSet::new()).await;
+    Ok(ports.and(networks).map_err(vpc::VpcError::from)?)
 }

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::admin::AdminServer;
 use crate::credentials::{RootKey, RootKeyError};
+use crate::front::Front;
 use crate::gateway::Gateway;
 use crate::http::{HttpService, serve_connection};
 use crate::imds::Imds;
@@ -110,7 +111,12 @@ impl Daemon {
         let exposed = !self.address.ip().is_loopback();
         let gateway: Arc<dyn HttpService> = Arc::new(Gateway::new(Arc::clone(&self.cloud), exposed));
         let imds: Arc<dyn HttpService> = Arc::new(Imds::new(Arc::clone(&self.cloud)));
-        let admin = Arc::new(AdminServer::new(Arc::clone(&self.cloud), self.endpoint(), shutdown.clone()));
+        let front = Arc::new(Front::new(&self.cloud, Arc::clone(&gateway)));
+        let (cloud, endpoint) = (Arc::clone(&self.cloud), self.endpoint());
+        let admin = Arc::new(AdminServer::new(cloud, endpoint, shutdown.clone(), Arc::clone(&front)));
+        if let Err(error) = front.reopen().await {
+            tracing::warn!(%error, "commands that run under `drydock exec` have lost AWS");
+        }
         let mut parts: JoinSet<(&'static str, String)> = JoinSet::new();
         parts.spawn(async move {
             let ended = admin.run().await;
@@ -126,6 +132,7 @@ impl Daemon {
         };
         parts.shutdown().await;
         tracing::info!("powering off");
+        front.close().await;
         let put_away = self.cloud.power_off().await;
         remove_socket(&self.cloud.config.state_dir);
         match ended {

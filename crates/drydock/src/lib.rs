@@ -44,6 +44,7 @@ enum Verb {
     Instances(verbs::instances::Args),
     Image(verbs::image::Args),
     Cloud(verbs::cloud::Args),
+    Exec(verbs::exec::Args),
     Completion(CompletionArgs),
 }
 
@@ -73,7 +74,15 @@ pub fn run() -> u8 {
             return exit::FAILED;
         }
     };
-    match runtime.block_on(dispatch(cli.verb)) {
+    let done = match runtime.block_on(dispatch(cli.verb)) {
+        Ok(Some(command)) => {
+            // Only a process of one thread may take up a namespace of its own.
+            drop(runtime);
+            Err(command.run())
+        }
+        done => done.map(drop),
+    };
+    match done {
         Ok(()) => exit::OK,
         Err(Failure { code, message }) => {
             if let Some(message) = message {
@@ -84,8 +93,10 @@ pub fn run() -> u8 {
     }
 }
 
-async fn dispatch(verb: Verb) -> Result<(), Failure> {
+/// Runs a verb; gives the command that is to take this process's place, if that is what is left to do.
+async fn dispatch(verb: Verb) -> Result<Option<verbs::exec::Prepared>, Failure> {
     match verb {
+        Verb::Exec(args) => return verbs::exec::prepare(args).await.map(Some),
         Verb::Up(args) => verbs::up::run(args).await,
         Verb::Down(args) => verbs::down::run(args).await,
         Verb::Deploy(args) => verbs::deploy::run(args).await,
@@ -98,7 +109,8 @@ async fn dispatch(verb: Verb) -> Result<(), Failure> {
             clap_complete::generate(args.shell, &mut Cli::command(), "drydock", &mut std::io::stdout());
             Ok(())
         }
-    }
+    }?;
+    Ok(None)
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
-//! Files that appear whole.
+//! Files that appear whole, and the name that a state directory goes by.
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
+
+use sha2::{Digest, Sha256};
 
 use crate::error::OsError;
 
@@ -41,4 +43,12 @@ pub(crate) fn remove_all(path: &Path) -> Result<(), OsError> {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(OsError::of("remove", path)(e)),
         _ => Ok(()),
     }
+}
+
+/// What is made outside of a state directory for its cloud (control groups, a table of the packet filter) has this
+/// name. It comes from the directory's real path, for one directory must have one name.
+pub(crate) fn state_mark(state_dir: &Path) -> String {
+    let real = state_dir.canonicalize().unwrap_or_else(|_| state_dir.to_owned());
+    let digest = Sha256::digest(real.as_os_str().as_encoded_bytes());
+    format!("drydock-{}", hex::encode(&digest[..4]))
 }

@@ -8,6 +8,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -173,6 +174,10 @@ impl Lab {
         let dir = tempfile::tempdir().unwrap();
         let network = Network::open(dir.path());
         Self { dir, network }
+    }
+
+    fn forwards(&self) -> Forwards {
+        Forwards::new(self.network.clone(), Arc::new(HostPorts::new(self.dir.path())))
     }
 
     fn namespace(&self, vpc: &str, eni: &str) -> PathBuf {
@@ -413,7 +418,7 @@ async fn a_host_port_leads_to_an_instance_as_its_groups_allow() {
         vpc_id: "vpc-1".into(),
         to: SocketAddrV4::new(WEB, 80),
     };
-    let forwards = Forwards::new(lab.network.clone());
+    let forwards = lab.forwards();
     assert!(forwards.sync(&BTreeSet::from([forward(4080), forward(4081)])).await.is_empty());
 
     let mut client = tokio::net::TcpStream::connect(forward(4080).listen).await.unwrap();
@@ -480,4 +485,69 @@ async fn a_hundred_instances() {
     let start = Instant::now();
     lab.network.remove_vpc("vpc-1").await.unwrap();
     eprintln!("the VPC removed: {:?}", start.elapsed());
+}
+
+/// What a client of the host hears first at an address.
+async fn first_line(address: SocketAddrV4) -> String {
+    let connected = tokio::time::timeout(SILENCE, tokio::net::TcpStream::connect(address)).await;
+    let mut stream = connected.unwrap().unwrap();
+    let mut line = [0; 4];
+    stream.read_exact(&mut line).await.unwrap();
+    String::from_utf8_lossy(&line).into_owned()
+}
+
+/// Whether the host's packet filter has a rule for an address.
+fn is_led(address: &Ipv4Addr) -> bool {
+    let listed = Command::new("nft").args(["list", "ruleset", "ip"]).output().unwrap();
+    String::from_utf8(listed.stdout).unwrap().contains(&format!("daddr {address} "))
+}
+
+#[tokio::test]
+async fn a_host_port_is_beside_the_hosts_own_service() {
+    if !is_root() {
+        return;
+    }
+    let lab = Lab::new();
+    lab.network.apply(vpc("vpc-1")).await.unwrap();
+    serve(&lab.namespace("vpc-1", "eni-web"), 80, "web");
+    // A service on all addresses that is there first.
+    let service = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    let taken = service.local_addr().unwrap().port();
+    let forward = |port| Forward {
+        listen: SocketAddrV4::new(Ipv4Addr::new(127, 83, 7, 12), port),
+        vpc_id: "vpc-1".into(),
+        to: SocketAddrV4::new(WEB, 80),
+    };
+    let forwards = lab.forwards();
+    let (ordinary, ssh) = (forward(taken), forward(22));
+    assert!(forwards.sync(&BTreeSet::from([ordinary.clone(), ssh.clone()])).await.is_empty());
+    assert_eq!(first_line(ordinary.listen).await, "web\n");
+    assert_eq!(first_line(ssh.listen).await, "web\n");
+    // One that comes later is not kept from its port either; a host that has one already shows the same.
+    match TcpListener::bind((Ipv4Addr::UNSPECIFIED, 22)) {
+        Ok(_late) => assert_eq!(first_line(ssh.listen).await, "web\n"),
+        Err(error) => assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, 22)).is_ok(), "{error}"),
+    }
+    assert!(forwards.sync(&BTreeSet::from([ordinary.clone()])).await.is_empty());
+    assert!(tokio::net::TcpStream::connect(ssh.listen).await.is_err(), "its rule is gone");
+    assert_eq!(first_line(ordinary.listen).await, "web\n");
+    assert!(is_led(ssh.listen.ip()));
+    assert!(forwards.sync(&BTreeSet::new()).await.is_empty());
+    assert!(!is_led(ssh.listen.ip()), "nothing is left in the host's packet filter");
+}
+
+#[tokio::test]
+async fn what_a_killed_daemon_left_of_host_ports_is_swept() {
+    if !is_root() {
+        return;
+    }
+    let lab = Lab::new();
+    let address = SocketAddrV4::new(Ipv4Addr::new(127, 83, 7, 13), 443);
+    let killed = HostPorts::new(lab.dir.path());
+    assert!(killed.listen(&[address]).await.pop().unwrap().is_ok());
+    assert!(killed.bind_udp(SocketAddrV4::new(*address.ip(), 53)).await.is_ok());
+    drop(killed);
+    assert!(is_led(address.ip()));
+    HostPorts::new(lab.dir.path()).sweep().await.unwrap();
+    assert!(!is_led(address.ip()));
 }

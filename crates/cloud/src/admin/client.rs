@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use super::{Adopt, Adopted, Refusal, Status, socket};
+use super::{Adopt, Adopted, FrontDoor, Refusal, Status, socket};
 
 /// The daemon could not be asked, or refused.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +65,14 @@ impl AdminClient {
     /// When no daemon answers or it refuses an item.
     pub async fn adopt(&self, request: &Adopt) -> Result<Adopted, AdminError> {
         self.ask(Method::POST, "/adopt", request).await
+    }
+
+    /// Has AWS's names and API served to commands of the host.
+    ///
+    /// # Errors
+    /// When no daemon answers, or the addresses cannot be had.
+    pub async fn open_front(&self) -> Result<FrontDoor, AdminError> {
+        self.ask(Method::POST, "/front", &()).await
     }
 
     /// Tells the daemon to stop its machines and end; returns when it has begun to.

@@ -6,8 +6,10 @@
 pub mod client;
 mod server;
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use machine::images::InUse;
 use serde::{Deserialize, Serialize};
 
 pub use server::{AdminServer, Shutdown};
@@ -38,8 +40,8 @@ pub struct Status {
     pub stacks: usize,
     /// Instances by state, in all regions.
     pub instances: std::collections::BTreeMap<String, usize>,
-    /// The images that instances run from.
-    pub images_in_use: Vec<String>,
+    /// What instances need of the images.
+    pub images_in_use: InUse,
 }
 
 /// Asks for twins of somebody's AWS resources under their very ids.
@@ -56,6 +58,17 @@ pub struct Adopt {
 pub struct Adopted {
     /// A sentence about each item.
     pub lines: Vec<String>,
+}
+
+/// Where commands of the host find AWS, and what they need to trust it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrontDoor {
+    /// The loopback address of the resolver and of the API.
+    pub address: Ipv4Addr,
+    /// A folder to mount a command's own files over.
+    pub folder: PathBuf,
+    /// The certificate of the authority that the API's certificates come from.
+    pub authority: String,
 }
 
 /// Why a request was refused.

@@ -12,8 +12,9 @@ use serde::Serialize;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 
-use super::{Adopt, Adopted, Refusal, Status, socket};
+use super::{Adopt, Adopted, FrontDoor, Refusal, Status, socket};
 use crate::cloudformation::state::Stack;
+use crate::front::Front;
 use crate::http::{Answer, HttpService, Request, Response, serve_connection};
 use crate::{Cloud, Origin, ec2};
 
@@ -26,12 +27,13 @@ pub struct AdminServer {
     endpoint: String,
     started: Instant,
     shutdown: Shutdown,
+    front: Arc<Front>,
 }
 
 impl AdminServer {
     /// A server of the cloud that listens at `endpoint`.
-    pub fn new(cloud: Arc<Cloud>, endpoint: String, shutdown: Shutdown) -> Self {
-        Self { cloud, endpoint, started: Instant::now(), shutdown }
+    pub fn new(cloud: Arc<Cloud>, endpoint: String, shutdown: Shutdown, front: Arc<Front>) -> Self {
+        Self { cloud, endpoint, started: Instant::now(), shutdown, front }
     }
 
     /// Serves the socket in the state directory until the daemon ends.
@@ -61,6 +63,7 @@ impl AdminServer {
         match (&parts.method, parts.uri.path()) {
             (&Method::GET, "/status") => json(&self.status()),
             (&Method::POST, "/adopt") => self.adopt(&body),
+            (&Method::POST, "/front") => self.open_front().await,
             (&Method::POST, "/stop") => {
                 self.shutdown.send_replace(true);
                 json(&())
@@ -83,8 +86,19 @@ impl AdminServer {
             uptime_seconds: self.started.elapsed().as_secs(),
             resident_kib: resident_kib(),
             stacks: stacks_that_exist(&self.cloud),
-            images_in_use: crate::in_use(&self.cloud.store).into_iter().collect(),
+            images_in_use: crate::in_use(&self.cloud.store),
             instances,
+        }
+    }
+
+    async fn open_front(&self) -> Response {
+        match self.front.open().await {
+            Ok(address) => json(&FrontDoor {
+                address,
+                folder: crate::front::folder(&self.cloud.config.state_dir),
+                authority: self.cloud.vpcs.ca().pem().to_owned(),
+            }),
+            Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
         }
     }
 

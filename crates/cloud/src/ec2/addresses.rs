@@ -22,12 +22,19 @@ pub fn public_network(state_dir: &Path) -> Ipv4Net {
     Ipv4Net::new_assert(Ipv4Addr::new(127, 64 + digest[0] % 64, 0, 0), 16)
 }
 
+/// The address of the network where AWS itself answers commands of the host (`drydock exec`): the last one.
+pub fn front(network: Ipv4Net) -> Ipv4Addr {
+    let [a, b, c, d] = network.broadcast().octets();
+    Ipv4Addr::new(a, b, c, d - 1)
+}
+
 /// The first public address of a network that is not in use.
 ///
 /// # Errors
 /// When all are in use.
 pub fn next_public(network: Ipv4Net, used: &HashSet<Ipv4Addr>) -> Result<Ipv4Addr, Error> {
-    network.hosts().find(|address| !used.contains(address)).ok_or_else(|| {
+    let taken = |address: &Ipv4Addr| used.contains(address) || *address == front(network);
+    network.hosts().find(|address| !taken(address)).ok_or_else(|| {
         Error::client("AddressLimitExceeded", "The maximum number of addresses has been reached.")
     })
 }
@@ -120,5 +127,8 @@ mod tests {
         let two = next_public(network, &[one].into()).unwrap();
         assert_ne!(one, two);
         assert!(two.is_loopback());
+        let all_but_the_front: HashSet<_> =
+            network.hosts().filter(|address| *address != front(network)).collect();
+        assert!(next_public(network, &all_but_the_front).is_err(), "AWS's own address is nobody's");
     }
 }

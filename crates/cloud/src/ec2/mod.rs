@@ -6,7 +6,7 @@
 //! so.
 
 mod account;
-mod addresses;
+pub(crate) mod addresses;
 pub mod adopt;
 mod console;
 mod errors;

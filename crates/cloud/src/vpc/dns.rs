@@ -27,13 +27,22 @@ const MAX_PAYLOAD: u16 = 1232;
 /// A VPC's names as they are now.
 pub(super) type SharedNames = Arc<RwLock<Names>>;
 
-/// Serves DNS on these sockets until it is dropped.
+/// Serves a VPC's names on these sockets until it is dropped.
 pub(super) fn serve(
     names: SharedNames,
     udp: Vec<UdpSocket>,
     tcp: Vec<TcpListener>,
 ) -> Server<impl RequestHandler> {
-    let mut server = Server::new(Resolver { names });
+    serve_with(Resolver { names }, udp, tcp)
+}
+
+/// Serves DNS on these sockets until it is dropped.
+pub(crate) fn serve_with<H: RequestHandler>(
+    handler: H,
+    udp: Vec<UdpSocket>,
+    tcp: Vec<TcpListener>,
+) -> Server<H> {
+    let mut server = Server::new(handler);
     for socket in udp {
         server.register_socket(socket);
     }
@@ -85,7 +94,8 @@ impl Resolver {
     }
 }
 
-fn record(owner: Name, data: RData) -> Record {
+/// A record that clients may keep for a while.
+pub(crate) fn record(owner: Name, data: RData) -> Record {
     Record::from_rdata(owner, TTL, data)
 }
 
@@ -94,28 +104,39 @@ impl RequestHandler for Resolver {
     async fn handle_request<R: ResponseHandler, T: Time>(
         &self,
         request: &Request,
-        mut response_handle: R,
+        response_handle: R,
     ) -> ResponseInfo {
         let (code, records) = self.answer(request);
-        let mut metadata = Metadata::response_from_request(&request.metadata);
-        metadata.recursion_available = true;
-        metadata.response_code = code;
-        let mut builder = MessageResponseBuilder::from_message_request(request);
-        let mut edns = Edns::new();
-        edns.set_max_payload(MAX_PAYLOAD);
-        if request.edns.is_some() {
-            builder.edns(&edns);
-        }
-        let response = builder.build(metadata, records.iter(), [], [], []);
-        match response_handle.send_response(response).await {
-            Ok(info) => info,
-            Err(error) => {
-                tracing::debug!(%error, "a DNS answer could not be sent");
-                metadata.response_code = ResponseCode::ServFail;
-                ResponseInfo::from(Header { metadata, counts: HeaderCounts::default() })
-            }
-        }
+        respond(request, response_handle, code, &records).await
     }
+}
+
+/// Sends an answer made here.
+pub(crate) async fn respond<R: ResponseHandler>(
+    request: &Request,
+    mut response_handle: R,
+    code: ResponseCode,
+    records: &[Record],
+) -> ResponseInfo {
+    let mut metadata = Metadata::response_from_request(&request.metadata);
+    metadata.recursion_available = true;
+    metadata.response_code = code;
+    let mut builder = MessageResponseBuilder::from_message_request(request);
+    let mut edns = Edns::new();
+    edns.set_max_payload(MAX_PAYLOAD);
+    if request.edns.is_some() {
+        builder.edns(&edns);
+    }
+    let response = builder.build(metadata, records, [], [], []);
+    let sent = response_handle.send_response(response).await;
+    sent.unwrap_or_else(|error| unsent(metadata, &error))
+}
+
+/// What is to be said of an answer that could not be sent.
+pub(crate) fn unsent(mut metadata: Metadata, error: &impl std::fmt::Display) -> ResponseInfo {
+    tracing::debug!(%error, "a DNS answer could not be sent");
+    metadata.response_code = ResponseCode::ServFail;
+    ResponseInfo::from(Header { metadata, counts: HeaderCounts::default() })
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! The services inside one VPC: the API over HTTPS and HTTP, instance metadata, the resolver, the clock.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
-use std::time::Duration;
 
 use hickory_server::Server;
 use hickory_server::server::RequestHandler;
@@ -11,7 +10,7 @@ use machine::network::{
 };
 use parking_lot::RwLock;
 use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -21,11 +20,7 @@ use super::ntp;
 use super::plan::VpcState;
 use crate::Origin;
 use crate::http::{HttpService, serve_connection};
-
-/// How long a client may take to shake hands.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long to wait when no connection can be accepted (no file descriptors are left).
-const PAUSE: Duration = Duration::from_millis(50);
+use crate::listen::{accept, serve_tls};
 
 /// What answers at the API's address and at the metadata address.
 #[derive(Clone)]
@@ -55,6 +50,11 @@ impl Endpoints {
         tls: &Arc<ServerConfig>,
     ) -> Result<Self, NetworkError> {
         let vpc_id: Arc<str> = Arc::from(state.plan.vpc_id.as_str());
+        // Where a connection comes from tells which instance calls: the router lets nobody use another's address.
+        let origin = |vpc_id: &Arc<str>| {
+            let vpc_id = Arc::clone(vpc_id);
+            move |address| Origin::Instance { vpc_id: Arc::clone(&vpc_id), address }
+        };
         let listen = |address, port| network.listen_tcp(&vpc_id, SocketAddrV4::new(address, port));
         let (https, http) = (listen(API_ADDRESS, 443).await?, listen(API_ADDRESS, 80).await?);
         let metadata = listen(METADATA_ADDRESS, 80).await?;
@@ -68,17 +68,17 @@ impl Endpoints {
         };
 
         let mut tasks = JoinSet::new();
-        let (api, vpc) = (Arc::clone(&services.api), Arc::clone(&vpc_id));
+        let api = Arc::clone(&services.api);
         let acceptor = TlsAcceptor::from(Arc::clone(tls));
-        tasks.spawn(accept(https, vpc, move |stream, origin| {
+        tasks.spawn(accept(https, origin(&vpc_id), move |stream, origin| {
             serve_tls(acceptor.clone(), stream, Arc::clone(&api), origin)
         }));
-        let (api, vpc) = (Arc::clone(&services.api), Arc::clone(&vpc_id));
-        tasks.spawn(accept(http, vpc, move |stream, origin| {
+        let api = Arc::clone(&services.api);
+        tasks.spawn(accept(http, origin(&vpc_id), move |stream, origin| {
             serve_connection(stream, Arc::clone(&api), origin)
         }));
         let service = Arc::clone(&services.metadata);
-        tasks.spawn(accept(metadata, vpc_id, move |stream, origin| {
+        tasks.spawn(accept(metadata, origin(&vpc_id), move |stream, origin| {
             serve_metadata(stream, Arc::clone(&service), Arc::clone(&hop_limit), origin)
         }));
         tasks.spawn(ntp::serve(time));
@@ -104,43 +104,6 @@ async fn start_dns(
         tcp.push(network.listen_tcp(&state.plan.vpc_id, address).await?);
     }
     Ok(dns::serve(names, udp, tcp))
-}
-
-/// Accepts connections until it is aborted, which ends them too. Where one comes from tells which instance calls:
-/// the router lets nobody use another's address.
-async fn accept<F>(listener: TcpListener, vpc_id: Arc<str>, serve: impl Fn(TcpStream, Origin) -> F)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, SocketAddr::V4(from))) => {
-                    if let Err(error) = stream.set_nodelay(true) {
-                        tracing::debug!(%error, "TCP_NODELAY");
-                    }
-                    let origin = Origin::Instance { vpc_id: Arc::clone(&vpc_id), address: *from.ip() };
-                    connections.spawn(serve(stream, origin));
-                }
-                Ok((_, SocketAddr::V6(from))) => tracing::debug!(%from, "the VPC has no IPv6"),
-                Err(error) => {
-                    tracing::warn!(%vpc_id, %error, "a connection could not be accepted");
-                    tokio::time::sleep(PAUSE).await;
-                }
-            },
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
-async fn serve_tls(acceptor: TlsAcceptor, stream: TcpStream, service: Arc<dyn HttpService>, origin: Origin) {
-    match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => serve_connection(stream, service, origin).await,
-        // The client's trust store lacks the local authority, or it asked for a name that is not AWS's.
-        Ok(Err(error)) => tracing::info!(?origin, %error, "a TLS handshake failed"),
-        Err(_) => tracing::debug!(?origin, "a TLS handshake took too long"),
-    }
 }
 
 async fn serve_metadata(stream: TcpStream, service: Arc<dyn HttpService>, limit: HopLimit, origin: Origin) {

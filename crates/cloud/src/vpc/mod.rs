@@ -4,7 +4,7 @@
 //! service writes the records; [`run`] follows them; a launch calls [`Vpcs::ensure_attached`] so that the rules are
 //! in force before the instance's first packet.
 
-mod dns;
+pub(crate) mod dns;
 mod endpoints;
 mod hops;
 mod names;
@@ -14,6 +14,7 @@ mod reconciler;
 mod tls;
 
 pub use endpoints::Services;
+pub use names::{API_DOMAINS, is_api_name};
 pub use plan::plans;
 pub use reconciler::{Vpcs, run};
 pub use tls::{LocalCa, TlsError, server_config};

@@ -5,8 +5,16 @@ use std::net::Ipv4Addr;
 
 use machine::network::{API_ADDRESS, METADATA_ADDRESS};
 
-/// The domains under which AWS's APIs live. Every name in them is the local API's.
-pub(super) const API_DOMAINS: [&str; 2] = ["amazonaws.com", "api.aws"];
+/// The domains under which AWS's APIs live, in all of AWS's public partitions (botocore's `partitions.json`: DNS
+/// suffixes, plain and dual-stack). Every name in them is the local API's.
+pub const API_DOMAINS: [&str; 6] = [
+    "amazonaws.com",
+    "api.aws",
+    "amazonaws.com.cn",
+    "api.amazonwebservices.com.cn",
+    "amazonaws.eu",
+    "api.amazonwebservices.eu",
+];
 
 /// The names of one VPC.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,8 +90,8 @@ impl Names {
     }
 }
 
-/// Whether a name is AWS's.
-pub(super) fn is_api_name(name: &str) -> bool {
+/// Whether a name, in lower case and without the last dot, is one of AWS's API.
+pub fn is_api_name(name: &str) -> bool {
     API_DOMAINS
         .iter()
         .any(|domain| name.strip_suffix(domain).is_some_and(|host| host.is_empty() || host.ends_with('.')))

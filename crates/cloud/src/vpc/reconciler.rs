@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use machine::network::{Forward, Forwards, Network};
+use machine::network::{Forward, Forwards, HostPorts, Network};
 use rustls::ServerConfig;
 use tokio::sync::Mutex;
 
@@ -25,6 +25,7 @@ pub struct Vpcs {
     tls: Arc<ServerConfig>,
     /// Whether there is an operating system to make networks in.
     is_simulated: bool,
+    ports: Arc<HostPorts>,
     forwards: Forwards,
     services: OnceLock<Services>,
     /// One change at a time: each reads the records while it holds this, so an older view of them never undoes
@@ -84,14 +85,25 @@ impl Vpcs {
         let network = Network::open(state_dir);
         let ca = Arc::new(LocalCa::open(state_dir)?);
         let tls = server_config(Arc::clone(&ca), region)?;
-        let forwards = Forwards::new(network.clone());
+        let ports = Arc::new(HostPorts::new(state_dir));
+        let forwards = Forwards::new(network.clone(), Arc::clone(&ports));
         let (services, live) = (OnceLock::new(), Mutex::default());
-        Ok(Self { network, ca, tls, is_simulated, forwards, services, live })
+        Ok(Self { network, ca, tls, is_simulated, ports, forwards, services, live })
     }
 
     /// The authority that instances trust.
     pub fn ca(&self) -> &LocalCa {
         &self.ca
+    }
+
+    /// The TLS settings with which the API shows itself as AWS.
+    pub(crate) fn tls(&self) -> &Arc<ServerConfig> {
+        &self.tls
+    }
+
+    /// The ports that the cloud has on the host.
+    pub(crate) fn host_ports(&self) -> &Arc<HostPorts> {
+        &self.ports
     }
 
     /// Says what answers inside the VPCs; to be called once, before anything is attached.

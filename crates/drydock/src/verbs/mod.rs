@@ -4,6 +4,7 @@ pub mod cloud;
 pub mod deploy;
 pub mod down;
 pub mod events;
+pub mod exec;
 pub mod image;
 pub mod instances;
 pub mod up;

@@ -20,10 +20,10 @@ pub enum NetworkError {
         source: io::Error,
     },
     /// `nft` refused the packet rules.
-    #[error("nft refused the packet rules of {vpc}: {message}")]
+    #[error("nft refused the packet rules of {subject}: {message}")]
     Nft {
-        /// The VPC.
-        vpc: String,
+        /// Whose rules they are: a VPC's id, or what of the host's.
+        subject: String,
         /// The first lines that nft wrote.
         message: String,
     },
@@ -43,6 +43,9 @@ pub enum NetworkError {
         /// The interface.
         eni: String,
     },
+    /// A port of a loopback address was given to another already.
+    #[error("{0} leads elsewhere already")]
+    PortTaken(std::net::SocketAddrV4),
     /// The worker that makes changes ended without an answer.
     #[error("the worker that should {0} panicked")]
     Worker(&'static str),

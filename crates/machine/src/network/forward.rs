@@ -1,17 +1,17 @@
 //! Host forwards: a port of a loopback address of the host leads to a port of an instance.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::net::SocketAddrV4;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::Network;
 use super::error::NetworkError;
 use super::plan::OUTSIDE_ADDRESS;
+use super::{HostPorts, Network};
 
 /// How long an instance may take to answer. Packets that a security group drops are never answered.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -33,13 +33,14 @@ pub struct Forward {
 #[derive(Debug)]
 pub struct Forwards {
     network: Network,
+    ports: Arc<HostPorts>,
     active: Mutex<BTreeMap<Forward, AbortHandle>>,
 }
 
 impl Forwards {
     /// No forwards yet.
-    pub fn new(network: Network) -> Self {
-        Self { network, active: Mutex::default() }
+    pub fn new(network: Network, ports: Arc<HostPorts>) -> Self {
+        Self { network, ports, active: Mutex::default() }
     }
 
     /// Makes the forwards be just these. One that goes takes its connections with it: they would otherwise hold
@@ -47,27 +48,41 @@ impl Forwards {
     ///
     /// Gives those that could not be made, each with its reason; the next call tries them again.
     pub async fn sync(&self, desired: &BTreeSet<Forward>) -> Vec<(Forward, NetworkError)> {
+        let gone = self.end_all_but(desired);
+        if let Err(error) = self.ports.release(&gone).await {
+            // They lead to ports where nobody listens any more; the next change removes them.
+            tracing::warn!(%error, "host ports that led to instances are not put away");
+        }
+        let new: Vec<_> = {
+            let active = self.active.lock();
+            desired.iter().filter(|forward| !active.contains_key(forward)).cloned().collect()
+        };
+        let addresses: Vec<_> = new.iter().map(|forward| forward.listen).collect();
+        let mut failures = Vec::new();
+        for (forward, listener) in new.into_iter().zip(self.ports.listen(&addresses).await) {
+            match listener {
+                Ok(listener) => {
+                    let task = tokio::spawn(accept(listener, self.network.clone(), forward.clone()));
+                    self.active.lock().insert(forward, task.abort_handle());
+                }
+                Err(error) => failures.push((forward, error)),
+            }
+        }
+        failures
+    }
+
+    /// Ends the forwards that are not desired, and gives where they listened.
+    fn end_all_but(&self, desired: &BTreeSet<Forward>) -> Vec<SocketAddrV4> {
+        let mut gone = Vec::new();
         self.active.lock().retain(|forward, task| {
             let stays = desired.contains(forward);
             if !stays {
                 task.abort();
+                gone.push(forward.listen);
             }
             stays
         });
-        let mut failures = Vec::new();
-        for forward in desired {
-            if self.active.lock().contains_key(forward) {
-                continue;
-            }
-            match listen(forward.listen).await {
-                Ok(listener) => {
-                    let task = tokio::spawn(accept(listener, self.network.clone(), forward.clone()));
-                    self.active.lock().insert(forward.clone(), task.abort_handle());
-                }
-                Err(error) => failures.push((forward.clone(), error)),
-            }
-        }
-        failures
+        gone
     }
 
     /// The forwards that exist now.
@@ -80,19 +95,6 @@ impl Drop for Forwards {
     fn drop(&mut self) {
         self.active.lock().values().for_each(AbortHandle::abort);
     }
-}
-
-/// Listens; an address whose forward has just ended may take a moment to be free again.
-async fn listen(address: SocketAddrV4) -> Result<TcpListener, NetworkError> {
-    let mut result = TcpListener::bind(address).await;
-    for _ in 0..5 {
-        if !result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        result = TcpListener::bind(address).await;
-    }
-    result.map_err(NetworkError::os(|| format!("listen on {address}")))
 }
 
 /// Carries connections until it is aborted, which ends them too.

@@ -17,6 +17,7 @@ mod error;
 #[cfg(test)]
 mod fixture;
 mod forward;
+mod host_ports;
 mod link;
 mod netns;
 mod nft;
@@ -37,6 +38,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 pub use error::NetworkError;
 pub use forward::{Forward, Forwards};
+pub use host_ports::HostPorts;
 pub use plan::{
     API_ADDRESS, BadMac, Direction, InterfacePlan, METADATA_ADDRESS, Mac, OUTSIDE_ADDRESS, Peer, PlanError,
     PortRange, ProtocolPlan, RESOLVER_ADDRESS, RoutePlan, RouteTarget, RulePlan, SubnetPlan, TIME_ADDRESS,

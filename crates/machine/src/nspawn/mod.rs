@@ -25,7 +25,6 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use sha2::{Digest, Sha256};
 
 use cgroup::{Cgroup, Forest, Hierarchies};
 use dir::{InstanceDir, Record};
@@ -36,6 +35,7 @@ use crate::driver::{
     VolumeAttachment,
 };
 use crate::error::{BootError, DriverError, OsError};
+use crate::files;
 use crate::inroot::{InRoot, read_range};
 use crate::mounts::in_own_mounts;
 use crate::volumes::loopdev::{self, LoopDevice};
@@ -78,8 +78,7 @@ impl NspawnDriver {
                 io::Error::other("no cgroup2 file system is mounted; mount one, such as at /sys/fs/cgroup");
             own(OsError::of("use cgroups of", "/sys/fs/cgroup")(none))
         })?;
-        let digest = Sha256::digest(state.as_os_str().as_encoded_bytes());
-        let name = format!("drydock-{}", hex::encode(&digest[..4]));
+        let name = files::state_mark(&state);
         let forest = Forest::new(hierarchies, name.clone());
         let (turns, booting) = Default::default();
         let instances = state.join("instances");
