@@ -46,7 +46,7 @@ impl fmt::Display for Field {
             Self::Nil => f.write_str("<no value>"),
             Self::String(text) => f.write_str(text),
             Self::Int(number) => write!(f, "{number}"),
-            Self::Float(number) => write!(f, "{number}"),
+            Self::Float(number) => f.write_str(&float(*number)),
             Self::Bool(truth) => write!(f, "{truth}"),
             Self::List(items) => {
                 let items: Vec<_> = items.iter().map(ToString::to_string).collect();
@@ -58,4 +58,24 @@ impl fmt::Display for Field {
             }
         }
     }
+}
+
+/// A number with a fraction as Go's `%v` writes it: the shortest digits, an exponent for the very small and the very
+/// large.
+pub(crate) fn float(number: f64) -> String {
+    if number.is_infinite() {
+        return if number > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    let size = number.abs();
+    if size != 0.0 && !(1e-4..1e21).contains(&size) {
+        let text = format!("{number:e}");
+        return match text.split_once('e') {
+            Some((mantissa, exponent)) => match exponent.strip_prefix('-') {
+                Some(exponent) => format!("{mantissa}e-{exponent:0>2}"),
+                None => format!("{mantissa}e+{exponent:0>2}"),
+            },
+            None => text,
+        };
+    }
+    format!("{number}")
 }

@@ -3,14 +3,19 @@
 mod block;
 pub mod config;
 mod context;
+mod convert;
 mod deferred;
 mod error;
 mod field;
+mod json;
+mod language;
 mod node;
 mod parse;
 mod resolve;
 mod source;
+mod suggest;
 mod template;
+mod text;
 mod variables;
 
 pub use block::{Block, Builder, PostProcessor, Provisioner, Selection};

@@ -67,6 +67,15 @@ impl Source {
         Span { line, column }
     }
 
+    /// The byte at a place; none when the file has no such place.
+    pub(crate) fn index(&self, span: Span) -> Option<usize> {
+        let start = *self.0.lines.get(span.line.checked_sub(1)?)?;
+        let line = &self.0.text[start..];
+        let offset =
+            line.char_indices().nth(span.column.checked_sub(1)?).map_or(line.len(), |(index, _)| index);
+        Some(start + offset)
+    }
+
     /// A place in this file.
     pub(crate) fn place(&self, span: Span) -> Place {
         Place { source: self.clone(), span }

@@ -24,8 +24,7 @@ pub struct Variable {
     pub sensitive: bool,
 }
 
-/// What the command line sets. Later ones win over earlier ones, and `-var` over `-var-file` only when it comes
-/// later: Packer goes by the order on the command line.
+/// What the command line sets: `-var` wins over `-var-file`, and of each kind the later one wins.
 #[derive(Clone, Debug, Default)]
 pub struct VarInputs {
     /// In the order of the command line.
