@@ -56,7 +56,7 @@ impl Expectation for DockerImage {
             1 if answer.stderr.to_lowercase().contains("no such image") => None,
             _ => return Err(answer.failure()),
         };
-        let expected = if self.present { "it" } else { "it not there" };
+        let expected = if self.present { "the image" } else { "no such image" };
         let mut findings = Findings::default();
         findings.expect(id.is_some() == self.present, expected, id.unwrap_or("no such image"));
         Ok(findings)

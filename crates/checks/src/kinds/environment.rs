@@ -52,7 +52,7 @@ impl Expectation for Environment {
         let what = match (self.set, self.value.is_empty()) {
             (false, _) => "not set".to_owned(),
             (true, true) => "set".to_owned(),
-            (true, false) => self.value.describe(),
+            (true, false) => self.value.describe_alone(),
         };
         format!("variable {} of {} is {what}", self.variable, self.user)
     }
@@ -67,12 +67,14 @@ impl Expectation for Environment {
         let Some((_, value)) = answer.stdout.rsplit_once(&mark) else { return Err(answer.failure()) };
         // printenv prints a newline after the value, and nothing when there is none.
         let value = value.strip_suffix('\n');
-        let told = value.map_or("it not set".to_owned(), excerpt);
+        let told = value.map_or("no value".to_owned(), excerpt);
         let mut findings = Findings::default();
         match (value, self.set) {
-            (value, false) => findings.expect(value.is_none(), "it not set", told),
-            (None, true) => findings.expect(false, "it set", told),
-            (Some(value), true) => findings.expect(self.value.holds(value), self.value.describe(), told),
+            (value, false) => findings.expect(value.is_none(), "no value", told),
+            (None, true) => findings.expect(false, "a value", told),
+            (Some(value), true) => {
+                findings.expect(self.value.holds(value), self.value.describe_alone(), told)
+            }
         }
         Ok(findings)
     }

@@ -56,7 +56,7 @@ impl Expectation for KernelParameter {
     }
 
     fn claim(&self) -> String {
-        format!("kernel parameter {} is {}", self.name, self.value.describe())
+        format!("kernel parameter {} is {}", self.name, self.value.describe_alone())
     }
 
     fn questions(&self) -> Vec<Question> {
@@ -68,7 +68,7 @@ impl Expectation for KernelParameter {
         // Lists are set apart by tabs, which nobody types.
         let value = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let mut findings = Findings::default();
-        findings.expect(self.value.holds(&value), self.value.describe(), excerpt(&value));
+        findings.expect(self.value.holds(&value), self.value.describe_alone(), excerpt(&value));
         Ok(findings)
     }
 }

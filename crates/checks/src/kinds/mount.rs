@@ -130,14 +130,11 @@ impl Expectation for Mount {
         let mounted = table.lines().filter_map(MountEntry::parse).rfind(|entry| entry.point == self.path.0);
         let mut findings = Findings::default();
         let Some(entry) = mounted else {
-            findings.expect(!self.mounted, "a file system", "nothing mounted");
+            findings.expect(!self.mounted, "a file system", "nothing");
             return Ok(findings);
         };
         if !self.mounted {
-            return Ok(Findings::failed(
-                "nothing mounted",
-                format!("{}, {}", entry.source, entry.file_system),
-            ));
+            return Ok(Findings::failed("nothing", format!("{}, {}", entry.source, entry.file_system)));
         }
         match &self.device {
             Some(device) => add(&mut findings, self.judge_device(device, &entry, answers)?),
@@ -150,8 +147,10 @@ impl Expectation for Mount {
             Some(wanted) => findings.expect(entry.file_system == wanted, wanted, entry.file_system),
             None => findings.note(entry.file_system),
         }
-        for option in &self.options {
-            findings.expect(entry.has(option), format!("option {option}"), entry.options());
+        let missing: Vec<&str> =
+            self.options.iter().map(String::as_str).filter(|option| !entry.has(option)).collect();
+        if !self.options.is_empty() {
+            findings.expect(missing.is_empty(), format!("option {}", missing.join(", ")), entry.options());
         }
         if let Some(wanted) = self.size {
             add(&mut findings, self.judge_size(wanted, answers)?);

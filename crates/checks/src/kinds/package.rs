@@ -95,11 +95,11 @@ impl Expectation for Package {
         let text = answers.to(&self.question())?.success()?;
         let mut findings = Findings::default();
         match (installed(text)?, self.installed) {
-            (None, wanted) => findings.expect(!wanted, "it installed", "it not installed"),
+            (None, wanted) => findings.expect(!wanted, "the package", "none"),
             (Some(found), false) => {
                 findings.expect(
                     false,
-                    "it not installed",
+                    "no such package",
                     format!("version {} ({})", found.version, found.format.name()),
                 );
             }

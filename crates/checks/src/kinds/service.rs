@@ -165,11 +165,11 @@ impl Expectation for Service {
         let Some(state) = state(text)? else { return Ok(Findings::failed("a service", "none of this name")) };
         let mut findings = Findings::default();
         if let Some(wanted) = self.enabled {
-            let expected = if wanted { "it enabled" } else { "it disabled" };
+            let expected = if wanted { "enabled" } else { "disabled" };
             findings.expect(state.enabled == wanted, expected, state.enablement);
         }
         if let Some(wanted) = self.running {
-            let expected = if wanted { "it running" } else { "it stopped" };
+            let expected = if wanted { "running" } else { "stopped" };
             findings.expect(state.running == Some(wanted), expected, state.activity);
         }
         Ok(findings)

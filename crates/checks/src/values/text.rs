@@ -61,14 +61,21 @@ impl Text {
             && self.matches.as_ref().is_none_or(|pattern| pattern.0.is_match(text))
     }
 
-    /// What is expected, after a noun: `that contains "x"`; for a whole text the text alone.
+    /// What is expected, after a noun: `containing "x"`; for a whole text the text alone.
     pub fn describe(&self) -> String {
         let parts = [
             self.equals.as_ref().map(|whole| excerpt(whole)),
-            self.contains.as_ref().map(|part| format!("that contains {}", excerpt(part))),
-            self.matches.as_ref().map(|pattern| format!("that matches /{}/", pattern.0)),
+            self.contains.as_ref().map(|part| format!("containing {}", excerpt(part))),
+            self.matches.as_ref().map(|pattern| format!("matching /{}/", pattern.0)),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" and ")
+    }
+}
+
+impl Text {
+    /// The same without a noun: `something containing "x"`.
+    pub fn describe_alone(&self) -> String {
+        if self.equals.is_some() { self.describe() } else { format!("something {}", self.describe()) }
     }
 }
 
