@@ -5,6 +5,7 @@
 //! | `cfn-init` | applies `AWS::CloudFormation::Init` metadata |
 //! | `cfn-signal` | signals a CreationPolicy, an UpdatePolicy or a wait condition |
 //! | `cfn-get-metadata` | prints a resource's metadata |
+//! | `firstrun` | configures the instance, starts its services and waits until it has joined its cluster |
 //! | `ecs-agent`, `amazon-ecs-agent` | joins the instance to an ECS cluster and keeps its session |
 //!
 //! Called by any other name, the first argument is the tool's name. Flags, messages, files and exit codes are
@@ -19,7 +20,9 @@ pub mod accounts;
 pub mod aws;
 pub mod cfn;
 pub mod ecs_agent;
+pub mod firstrun;
 pub mod rotate;
+pub mod runner;
 #[cfg(test)]
 mod testing;
 
@@ -44,7 +47,10 @@ fn tool_name(argv: &[OsString]) -> Option<(String, Vec<OsString>)> {
 }
 
 fn is_tool(name: &str) -> bool {
-    matches!(name, "cfn-init" | "cfn-signal" | "cfn-get-metadata" | "ecs-agent" | "amazon-ecs-agent")
+    matches!(
+        name,
+        "cfn-init" | "cfn-signal" | "cfn-get-metadata" | "firstrun" | "ecs-agent" | "amazon-ecs-agent"
+    )
 }
 
 fn dispatch(tool: &str, args: Vec<OsString>) -> u8 {
@@ -52,13 +58,14 @@ fn dispatch(tool: &str, args: Vec<OsString>) -> u8 {
         "cfn-init" => cfn::init::main(args),
         "cfn-signal" => cfn::signal::main(args),
         "cfn-get-metadata" => cfn::get_metadata::main(args),
+        "firstrun" => firstrun::main(args),
         "ecs-agent" | "amazon-ecs-agent" => ecs_agent::main(args),
         _ => usage(),
     }
 }
 
 fn usage() -> u8 {
-    eprintln!("usage: drydock-guest cfn-init|cfn-signal|cfn-get-metadata|ecs-agent [ARGUMENTS]");
+    eprintln!("usage: drydock-guest cfn-init|cfn-signal|cfn-get-metadata|firstrun|ecs-agent [ARGUMENTS]");
     2
 }
 

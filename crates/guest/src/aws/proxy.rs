@@ -1,6 +1,10 @@
 //! Which proxy, if any, a request goes through.
 
 use std::net::IpAddr;
+use std::path::Path;
+
+/// The instance's own proxy, as `NAME=VALUE` lines.
+pub const INSTANCE: &str = "/etc/drydock/proxy.conf";
 
 /// Proxies by scheme and the hosts that are reached without them. An empty setting means "no proxy": scripts write
 /// `HTTPS_PROXY=` with nothing after it.
@@ -29,6 +33,21 @@ impl ProxySettings {
             https: read("HTTPS_PROXY"),
             no_proxy: no_proxy.split(',').filter_map(|entry| non_empty(entry.to_owned())).collect(),
         }
+    }
+
+    /// These settings, or where they name no proxy those that `firstrun` left under `root`: a variable that it set would
+    /// not reach whoever called it.
+    #[must_use]
+    pub fn or_instances(self, root: &Path) -> Self {
+        if self.http.is_some() || self.https.is_some() {
+            return self;
+        }
+        // Without the file there is no proxy, which is the rule.
+        let text = std::fs::read_to_string(root.join(INSTANCE.trim_start_matches('/'))).unwrap_or_default();
+        let pairs: Vec<(&str, &str)> = text.lines().filter_map(|line| line.split_once('=')).collect();
+        Self::from_variables(|name| {
+            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
     }
 
     /// The proxy for an address of `scheme` (`http`, `https`, `ws` or `wss`) at `host`.
@@ -103,6 +122,23 @@ mod tests {
     fn an_empty_variable_is_no_proxy() {
         assert_eq!(settings(&[("HTTPS_PROXY", ""), ("NO_PROXY", "")]), ProxySettings::default());
         assert_eq!(settings(&[("HTTPS_PROXY", "")]).proxy_for("https", "ecs.us-east-1.amazonaws.com"), None);
+    }
+
+    #[test]
+    fn the_instances_own_proxy_is_for_those_that_name_none() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("etc/drydock")).unwrap();
+        let text = "# comment\nHTTPS_PROXY=http://p:3128\nNO_PROXY=.internal\n";
+        std::fs::write(dir.path().join("etc/drydock/proxy.conf"), text).unwrap();
+        let instances = ProxySettings::default().or_instances(dir.path());
+        assert_eq!(instances.proxy_for("https", "example.com"), Some("http://p:3128"));
+        assert_eq!(instances.proxy_for("https", "a.internal"), None);
+        let own = settings(&[("HTTP_PROXY", "http://own:1")]);
+        assert_eq!(own.clone().or_instances(dir.path()), own);
+        assert_eq!(
+            ProxySettings::default().or_instances(Path::new("/nonexistent")),
+            ProxySettings::default()
+        );
     }
 
     #[test]

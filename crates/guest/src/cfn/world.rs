@@ -39,8 +39,8 @@ pub fn run_real<O: Parser + HasProxy>(
         Err(code) => return code,
     };
     let variable = |name: &str| std::env::var(name).ok();
-    let proxies = options.proxy().over(ProxySettings::from_variables(variable));
     let root = PathBuf::from("/");
+    let proxies = options.proxy().over(ProxySettings::from_variables(variable).or_instances(&root));
     let http: Arc<dyn Http> = Arc::new(Client::new(&root, proxies));
     let mut world = World {
         root,

@@ -2,9 +2,9 @@
 
 use super::build::Build;
 use super::error::{BuildError, IoContext};
-use super::runner::Spec;
 use super::values::{Members, object, optional_text, texts};
 use crate::accounts::{self, User};
+use crate::runner::Spec;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Creates groups; returns the names of those created.

@@ -5,11 +5,11 @@ use super::authentication::Authentication;
 use super::console::Console;
 use super::error::BuildError;
 use super::model::{Config, Model};
-use super::runner::Runner;
 use super::services::Changes;
 use super::{accounts, commands, files, packages, services, sources};
 use crate::aws::http::Http;
 use crate::aws::retry::Sleeper;
+use crate::runner::Runner;
 use std::path::{Path, PathBuf};
 
 /// What the steps of a build share.

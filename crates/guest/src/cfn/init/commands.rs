@@ -3,9 +3,9 @@
 use super::super::log::{Level, centered, rule};
 use super::build::Build;
 use super::error::{BuildError, IoContext};
-use super::runner::Spec;
 use super::values::{Members, is_true, object, optional_text, text};
 use crate::accounts;
+use crate::runner::Spec;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;

@@ -2,9 +2,9 @@
 
 use super::build::Build;
 use super::error::{BuildError, IoContext};
-use super::runner::Spec;
 use super::values::{Members, is_falsy, object, texts};
 use super::versions;
+use crate::runner::Spec;
 use serde_json::Value;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;

@@ -2,8 +2,8 @@
 
 use super::build::Build;
 use super::error::{BuildError, IoContext};
-use super::runner::Spec;
 use super::values::{Members, is_true, object, texts};
+use crate::runner::Spec;
 use serde_json::Value;
 use std::collections::BTreeMap;
 

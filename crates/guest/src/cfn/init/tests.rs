@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::aws::imds::Imds;
-use crate::cfn::init::runner::Spec;
+use crate::runner::Spec;
 use crate::testing::{NoSleep, Received, Reply, Server, http_client};
 use serde_json::json;
 use std::fs;
