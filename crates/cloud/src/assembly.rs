@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use machine::Driver;
+use machine::images::{ImageStore, InUse};
 use machine::network::{HostPorts, Network};
 use machine::nspawn::NspawnDriver;
-use machine::{Driver, images::ImageStore};
 use tokio::task::JoinSet;
 
 use crate::credentials::{self, RootKey};
-use crate::ec2::state::InstanceRecord;
+use crate::ec2::state::{InstanceRecord, VolumeRecord};
 use crate::http::HttpService;
 use crate::identity::IdentityKey;
 use crate::store::{Kinds, StoreError};
@@ -153,25 +154,26 @@ async fn housekeeping(cloud: Arc<Cloud>) {
     }
 }
 
-/// The ids of the images that a state directory's instances run from, without its daemon.
+/// What a state directory's instances need of its images, without its daemon.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn images_in_use(state_dir: &Path) -> Result<BTreeSet<String>, StoreError> {
+pub fn images_in_use(state_dir: &Path) -> Result<InUse, StoreError> {
     if !state_dir.join("state.db").exists() {
-        return Ok(BTreeSet::new());
+        return Ok(InUse::default());
     }
     Ok(in_use(&open_store(state_dir)?))
 }
 
-/// The ids of the images that instances run from.
-pub fn in_use(store: &Store) -> BTreeSet<String> {
+/// What instances need of the images: those that they were launched from, and the layers of their root volumes.
+pub fn in_use(store: &Store) -> InUse {
     let instances = store.all::<InstanceRecord>();
-    instances
-        .iter()
-        .filter(|instance| instance.state.lives())
-        .map(|instance| instance.image_id.clone())
-        .collect()
+    let living = instances.iter().filter(|instance| instance.state.lives());
+    let volumes = store.all::<VolumeRecord>();
+    InUse {
+        images: living.map(|instance| instance.image_id.clone()).collect(),
+        layers: volumes.iter().flat_map(|volume| volume.layers.iter().flatten().cloned()).collect(),
+    }
 }
 
 /// Removes from the host whatever a killed daemon of this state directory left: machines, networks, and rules

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use machine::images::{BlockDevice, Image, ImageState, ImageStore};
+use machine::images::{BlockDevice, Image, ImageState, ImageStore, Snapshot, SnapshotState};
 use machine::sim::SimDriver;
 
 use crate::context::{Caller, Ctx, Origin};
@@ -115,5 +115,27 @@ pub fn image(id: &str, name: &str) -> Image {
         block_devices: BlockDevice::ecs_optimised(),
         tags: Default::default(),
         alias_of: None,
+        ..Image::default()
+    }
+}
+
+/// A completed snapshot of a data volume; it has no file.
+pub fn snapshot(id: &str, size_gib: u32) -> Snapshot {
+    Snapshot {
+        id: id.to_owned(),
+        region: REGION.to_owned(),
+        owner: crate::DEFAULT_ACCOUNT.to_owned(),
+        volume_id: "vol-00000001".to_owned(),
+        size_gib,
+        description: String::new(),
+        started: jiff::Timestamp::now(),
+        completed: Some(jiff::Timestamp::now()),
+        state: SnapshotState::Completed,
+        reason: None,
+        origin: machine::images::Origin::Volume("vol-00000001".to_owned()),
+        batch: id.to_owned(),
+        layers: None,
+        shared: Default::default(),
+        tags: Default::default(),
     }
 }

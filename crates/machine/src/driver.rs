@@ -179,6 +179,17 @@ pub struct ExecOutcome {
     pub stderr: Vec<u8>,
 }
 
+/// Keeps an instance's volumes as they are, until it is dropped.
+#[must_use = "the instance goes on as soon as this is dropped"]
+pub struct Stillness(#[allow(dead_code, reason = "held for its drop")] Box<dyn Send>);
+
+impl Stillness {
+    /// Whatever ends the stillness by its drop.
+    pub(crate) fn new(held: impl Send + 'static) -> Self {
+        Self(Box::new(held))
+    }
+}
+
 /// Something that a daemon left behind and nobody asked to keep.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Leftover {
@@ -263,6 +274,10 @@ pub trait Driver: Send + Sync {
 
     /// Takes a volume away from an instance. Refused while the instance has it mounted, unless `force`.
     async fn detach_volume(&self, id: &str, volume_id: &str, force: bool) -> Result<(), DriverError>;
+
+    /// Makes a running instance wait with writing to its volumes, and everything that it has written be in their files,
+    /// until the answer is dropped: then they can be copied. An instance that does not run writes nothing anyway.
+    async fn hold_still(&self, id: &str) -> Result<Stillness, DriverError>;
 
     /// The ids of all instances that the driver has a directory for.
     fn instances(&self) -> Result<Vec<String>, DriverError>;

@@ -30,6 +30,6 @@ pub mod volumes;
 
 pub use driver::{
     ByteRange, CONSOLE_BYTES, Chunk, Driver, ExecIo, ExecOutcome, ExecRequest, InjectedFile, InstanceSpec,
-    Leftover, MachineStatus, VolumeAttachment,
+    Leftover, MachineStatus, Stillness, VolumeAttachment,
 };
 pub use error::{BootError, DriverError, OsError};

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::driver::{
-    ByteRange, Chunk, Driver, ExecOutcome, ExecRequest, InstanceSpec, Leftover, MachineStatus,
+    ByteRange, Chunk, Driver, ExecOutcome, ExecRequest, InstanceSpec, Leftover, MachineStatus, Stillness,
     VolumeAttachment,
 };
 use crate::error::{BootError, DriverError};
@@ -54,6 +54,8 @@ pub enum Call {
     Attach(String, String),
     /// `detach_volume`, with the volume's id.
     Detach(String, String),
+    /// `hold_still`.
+    HoldStill(String),
 }
 
 /// What a command inside a simulated machine comes to.
@@ -347,6 +349,12 @@ impl Driver for SimDriver {
         }
         self.change(id, |machine| machine.volumes.retain(|v| v.volume_id != volume_id));
         Ok(())
+    }
+
+    async fn hold_still(&self, id: &str) -> Result<Stillness, DriverError> {
+        self.note(Call::HoldStill(id.to_owned()));
+        self.require_running(id)?;
+        Ok(Stillness::new(()))
     }
 
     fn instances(&self) -> Result<Vec<String>, DriverError> {

@@ -16,6 +16,17 @@ const LO_FLAGS_AUTOCLEAR: u32 = 4;
 nix::ioctl_none_bad!(loop_clr_fd, 0x4C01);
 nix::ioctl_none_bad!(loop_ctl_get_free, 0x4C82);
 nix::ioctl_write_ptr_bad!(loop_configure, 0x4C0A, LoopConfig);
+nix::ioctl_readwrite!(fifreeze, b'X', 119, libc::c_int);
+nix::ioctl_readwrite!(fithaw, b'X', 120, libc::c_int);
+nix::ioctl_readwrite!(fitrim, b'X', 121, TrimRange);
+
+/// `struct fstrim_range` of `linux/fs.h`, in bytes.
+#[repr(C)]
+pub struct TrimRange {
+    start: u64,
+    length: u64,
+    at_least: u64,
+}
 
 /// `struct loop_info64` of `linux/loop.h`.
 #[repr(C)]
@@ -65,6 +76,27 @@ pub(crate) fn bind_loop(device: &File, file: &File) -> Result<(), Errno> {
 pub(crate) fn clear_loop(device: &File) -> Result<(), Errno> {
     // SAFETY: the request takes no argument and `device` is an open descriptor.
     unsafe { loop_clr_fd(device.as_raw_fd()) }.map(drop)
+}
+
+/// Writes the file system that `directory` is in out and makes whoever wants to write to it wait.
+pub(crate) fn freeze(directory: &File) -> Result<(), Errno> {
+    let mut ignored = 0;
+    // SAFETY: the kernel ignores the argument, which outlives the call.
+    unsafe { fifreeze(directory.as_raw_fd(), &raw mut ignored) }.map(drop)
+}
+
+/// Undoes [`freeze`].
+pub(crate) fn thaw(directory: &File) -> Result<(), Errno> {
+    let mut ignored = 0;
+    // SAFETY: the kernel ignores the argument, which outlives the call.
+    unsafe { fithaw(directory.as_raw_fd(), &raw mut ignored) }.map(drop)
+}
+
+/// Tells the device of the file system that `directory` is in which blocks hold nothing.
+pub(crate) fn trim(directory: &File) -> Result<(), Errno> {
+    let mut range = TrimRange { start: 0, length: u64::MAX, at_least: 0 };
+    // SAFETY: `range` has the layout the kernel expects and outlives the call.
+    unsafe { fitrim(directory.as_raw_fd(), &raw mut range) }.map(drop)
 }
 
 /// A descriptor that stands for one process, whatever becomes of its number.

@@ -99,6 +99,13 @@ pub const VOLUME: Kind = Kind {
     prefix: "vol-",
     malformed: "InvalidParameterValue",
 };
+/// Snapshots.
+pub const SNAPSHOT: Kind = Kind {
+    code: "InvalidSnapshot.NotFound",
+    noun: "snapshot",
+    prefix: "snap-",
+    malformed: "InvalidSnapshotID.Malformed",
+};
 /// Key pairs, by name.
 pub const KEY_PAIR: Kind = Kind {
     code: "InvalidKeyPair.NotFound",

@@ -1,8 +1,8 @@
 //! EC2: instances, images, volumes, key pairs, launch templates and the VPC.
 //!
 //! Operations check and write records, each in one transaction; [`reconciler`] makes machines and volumes of
-//! them, and [`crate::vpc`] the network. Not there: IPv6, more than one interface per instance, snapshots, making
-//! images of instances, Elastic IP addresses, NAT gateways, spot instances. Asking for them is an error that says
+//! them, and [`crate::vpc`] the network. Images and snapshots are kept by [`machine::images`]. Not there: IPv6, more
+//! than one interface per instance, encryption, Elastic IP addresses, NAT gateways, spot instances. Asking for them is an error that says
 //! so.
 
 mod account;
@@ -22,6 +22,8 @@ mod regions;
 mod request;
 mod route_tables;
 mod security_groups;
+mod sharing;
+mod snapshots;
 pub mod state;
 mod subnets;
 mod tags;
@@ -166,9 +168,28 @@ service! {
         describe_volume_status(DescribeVolumeStatusRequest) -> DescribeVolumeStatusResult;
     }
     images {
+        create_image(CreateImageRequest) -> CreateImageResult;
+        register_image(RegisterImageRequest) -> RegisterImageResult;
+        copy_image(CopyImageRequest) -> CopyImageResult;
         describe_images(DescribeImagesRequest) -> DescribeImagesResult;
+        modify_image_attribute(ModifyImageAttributeRequest) -> ();
+        reset_image_attribute(ResetImageAttributeRequest) -> ();
+        enable_image_deprecation(EnableImageDeprecationRequest) -> EnableImageDeprecationResult;
+        disable_image_deprecation(DisableImageDeprecationRequest) -> DisableImageDeprecationResult;
+        enable_image_deregistration_protection(EnableImageDeregistrationProtectionRequest) -> EnableImageDeregistrationProtectionResult;
+        disable_image_deregistration_protection(DisableImageDeregistrationProtectionRequest) -> DisableImageDeregistrationProtectionResult;
         describe_image_attribute(DescribeImageAttributeRequest) -> ImageAttribute;
         deregister_image(DeregisterImageRequest) -> DeregisterImageResult;
+    }
+    snapshots {
+        create_snapshot(CreateSnapshotRequest) -> Snapshot;
+        create_snapshots(CreateSnapshotsRequest) -> CreateSnapshotsResult;
+        copy_snapshot(CopySnapshotRequest) -> CopySnapshotResult;
+        delete_snapshot(DeleteSnapshotRequest) -> ();
+        describe_snapshots(DescribeSnapshotsRequest) -> DescribeSnapshotsResult;
+        describe_snapshot_attribute(DescribeSnapshotAttributeRequest) -> DescribeSnapshotAttributeResult;
+        modify_snapshot_attribute(ModifySnapshotAttributeRequest) -> ();
+        reset_snapshot_attribute(ResetSnapshotAttributeRequest) -> ();
     }
     launch_templates {
         create_launch_template(CreateLaunchTemplateRequest) -> CreateLaunchTemplateResult;

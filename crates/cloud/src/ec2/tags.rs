@@ -1,16 +1,18 @@
 //! Tags on any resource.
 
+use std::collections::BTreeMap;
+
 use aws_wire::Error;
 use aws_wire::ec2::{
     CreateTagsRequest, DeleteTagsRequest, DescribeTagsRequest, DescribeTagsResult, TagDescription,
 };
 
-use super::errors;
 use super::request::{PAGE, change, may_reserve, merge_tags, page, select, stop_dry_run};
 use super::state::{
     DhcpOptionsRecord, InstanceRecord, InternetGatewayRecord, KeyPairRecord, LaunchTemplateRecord,
     NetworkInterfaceRecord, RouteTableRecord, SecurityGroupRecord, SubnetRecord, VolumeRecord, VpcRecord,
 };
+use super::{errors, images, snapshots};
 use crate::api::filters::Field;
 use crate::api::tags::Tags;
 use crate::context::Ctx;
@@ -95,7 +97,6 @@ fn edit(tx: &mut Tx<'_>, region: &str, id: &str, edit: Edit<'_>) -> Result<(), E
                 None => false,
             }
         }
-        "ami" => return Err(errors::unsupported("CreateTags on an image")),
         _ => false,
     };
     if found { Ok(()) } else { Err(Error::client("InvalidID", format!("The ID '{id}' is not valid"))) }
@@ -123,6 +124,60 @@ fn edit_rule(tx: &mut Tx<'_>, region: &str, id: &str, edit: Edit<'_>) -> Result<
     Ok(false)
 }
 
+/// Changes the tags of all these resources, or of none.
+fn edit_all(ctx: &Ctx, ids: &[String], dry_run: Option<bool>, edit: Edit<'_>) -> Result<(), Error> {
+    change(ctx, dry_run, |tx| {
+        let mut kept = Vec::new();
+        for id in ids {
+            match Kept::find(ctx, id)? {
+                Some((whose, mut tags)) => {
+                    edit(&mut tags)?;
+                    kept.push((whose, tags));
+                }
+                None => self::edit(tx, &ctx.region, id, edit)?,
+            }
+        }
+        stop_dry_run(dry_run)?;
+        // What is kept outside of the store is not undone with a transaction, so it comes last.
+        kept.into_iter().try_for_each(|(whose, tags)| whose.put(ctx, &tags))
+    })
+}
+
+/// A resource that is kept with the images and not in the store.
+enum Kept {
+    Image(String),
+    Snapshot(String),
+}
+
+impl Kept {
+    /// The resource and its tags; none if the id is of another kind.
+    fn find(ctx: &Ctx, id: &str) -> Result<Option<(Self, Tags)>, Error> {
+        let id = id.to_owned();
+        if id.starts_with("ami-") {
+            let tags = images::need(ctx, &id)?.tags;
+            return Ok(Some((Self::Image(id), tags.into_iter().collect())));
+        }
+        if id.starts_with("snap-") {
+            let tags = snapshots::need(ctx, &id)?.tags;
+            return Ok(Some((Self::Snapshot(id), tags.into_iter().collect())));
+        }
+        Ok(None)
+    }
+
+    fn put(&self, ctx: &Ctx, tags: &Tags) -> Result<(), Error> {
+        let store = &ctx.cloud.images;
+        match self {
+            Self::Image(id) => store.update(id, |image| image.tags = owned(tags)).map(drop),
+            Self::Snapshot(id) => store.update_snapshot(id, |snapshot| snapshot.tags = owned(tags)).map(drop),
+        }
+        .map_err(images::internal)
+    }
+}
+
+fn owned(tags: &Tags) -> BTreeMap<String, String> {
+    tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
 /// `CreateTags`
 pub fn create_tags(ctx: &Ctx, input: CreateTagsRequest) -> Result<(), Error> {
     if input.resources.is_empty() {
@@ -131,12 +186,7 @@ pub fn create_tags(ctx: &Ctx, input: CreateTagsRequest) -> Result<(), Error> {
     if input.tags.is_empty() {
         return Err(errors::missing("tagSet"));
     }
-    change(ctx, input.dry_run, |tx| {
-        for id in &input.resources {
-            edit(tx, &ctx.region, id, &|tags| merge_tags(tags, &input.tags, may_reserve(ctx)))?;
-        }
-        Ok(())
-    })
+    edit_all(ctx, &input.resources, input.dry_run, &|tags| merge_tags(tags, &input.tags, may_reserve(ctx)))
 }
 
 /// `DeleteTags`: those named (with a value: if they have it), or all of the user's.
@@ -144,17 +194,12 @@ pub fn delete_tags(ctx: &Ctx, input: DeleteTagsRequest) -> Result<(), Error> {
     if input.resources.is_empty() {
         return Err(errors::missing("resourceIdSet"));
     }
-    change(ctx, input.dry_run, |tx| {
-        for id in &input.resources {
-            edit(tx, &ctx.region, id, &|tags| {
-                for tag in &input.tags {
-                    tags.remove(tag.key.as_deref().unwrap_or_default(), tag.value.as_deref());
-                }
-                if input.tags.is_empty() {
-                    tags.clear_users();
-                }
-                Ok(())
-            })?;
+    edit_all(ctx, &input.resources, input.dry_run, &|tags| {
+        for tag in &input.tags {
+            tags.remove(tag.key.as_deref().unwrap_or_default(), tag.value.as_deref());
+        }
+        if input.tags.is_empty() {
+            tags.clear_users();
         }
         Ok(())
     })
@@ -182,6 +227,12 @@ pub fn describe_tags(ctx: &Ctx, input: DescribeTagsRequest) -> Result<DescribeTa
     stop_dry_run(input.dry_run)?;
     let selection = select(FIELDS, None, &input.filters)?;
     let mut rows = all(&ctx.cloud.store, &ctx.region);
+    for image in images::visible(ctx)? {
+        rows.extend(rows_of(&image.id, "image", &image.tags.into_iter().collect()));
+    }
+    for snapshot in snapshots::visible(ctx)? {
+        rows.extend(rows_of(&snapshot.id, "snapshot", &snapshot.tags.into_iter().collect()));
+    }
     rows.retain(|row| selection.accepts(row));
     rows.sort_by(|a, b| a.order.cmp(&b.order));
     let page = page(rows, input.max_results, input.next_token.as_deref(), PAGE, |row| &row.order)?;

@@ -16,7 +16,7 @@ use super::request::{Query, Read, change, only_supported, required, tag_set, tag
 use super::state::{
     AttachmentState, InstanceRecord, InstanceState, VolumeAttachment, VolumeRecord, VolumeSource, VolumeState,
 };
-use super::{errors, regions};
+use super::{errors, regions, snapshots};
 use crate::api::filters::Field;
 use crate::context::Ctx;
 use crate::ids;
@@ -113,12 +113,8 @@ pub fn create_volume(ctx: &Ctx, input: CreateVolumeRequest) -> Result<Volume, Er
         "VolumeType",
     ];
     only_supported(&input, "CreateVolume", SUPPORTED)?;
-    if let Some(id) = &input.snapshot_id {
-        return Err(Error::client(
-            "InvalidSnapshot.NotFound",
-            format!("The snapshot '{id}' does not exist."),
-        ));
-    }
+    let snapshot = input.snapshot_id.as_deref().filter(|id| !id.is_empty());
+    let snapshot = snapshot.map(|id| snapshots::usable(ctx, id)).transpose()?;
     let zones = regions::zones(&ctx.region);
     let zone = match (&input.availability_zone, &input.availability_zone_id) {
         (Some(name), _) => zones.iter().find(|zone| *zone == name),
@@ -132,11 +128,17 @@ pub fn create_volume(ctx: &Ctx, input: CreateVolumeRequest) -> Result<Volume, Er
     })?;
     let performance =
         Performance::new(input.volume_type.as_deref().unwrap_or("gp2"), input.iops, input.throughput)?;
-    let size_gib = size(input.size.ok_or_else(|| errors::missing("size"))?)?;
+    let size_gib = match (input.size, &snapshot) {
+        (Some(gib), None) => size(gib)?,
+        (None, None) => return Err(errors::missing("size")),
+        (None, Some(snapshot)) => snapshot.size_gib,
+        (Some(gib), Some(snapshot)) => snapshots::size_over(snapshot, gib)?,
+    };
+    let source = snapshot.map_or(VolumeSource::Empty, |snapshot| VolumeSource::Snapshot(snapshot.id));
     let tags = tags_for(ctx, &input.tag_specifications, "volume", &["volume"])?;
     let volume = change(ctx, input.dry_run, |tx| {
         if let Some(earlier) = by_token(tx, ctx, input.client_token.as_deref()) {
-            if earlier.size_gib != size_gib || earlier.zone != zone {
+            if earlier.size_gib != size_gib || earlier.zone != zone || earlier.source != source {
                 return Err(errors::token_mismatch());
             }
             return Ok(Arc::unwrap_or_clone(earlier));
@@ -149,7 +151,8 @@ pub fn create_volume(ctx: &Ctx, input: CreateVolumeRequest) -> Result<Volume, Er
             volume_type: performance.volume_type,
             iops: performance.iops,
             throughput: performance.throughput,
-            source: VolumeSource::Empty,
+            source,
+            layers: None,
             create_time: Timestamp::now(),
             state: VolumeState::Creating,
             attachment: None,
@@ -311,6 +314,7 @@ const FIELDS: &[Field<VolumeRecord>] = &[
     ("size", |volume, is| is(&volume.size_gib.to_string())),
     ("status", |volume, is| is(volume.state.name())),
     ("volume-type", |volume, is| is(&volume.volume_type)),
+    ("snapshot-id", |volume, is| volume.source.snapshot().is_some_and(is)),
     ("create-time", |volume, is| is(&volume.create_time.to_string())),
     ("encrypted", |_, is| is("false")),
     ("multi-attach-enabled", |_, is| is("false")),
@@ -394,7 +398,7 @@ fn to_wire(volume: &VolumeRecord) -> Volume {
         iops: volume.iops,
         throughput: volume.throughput,
         // A volume without a snapshot has an empty id on EC2, not none.
-        snapshot_id: Some(String::new()),
+        snapshot_id: Some(volume.source.snapshot().unwrap_or_default().to_owned()),
         state: Some(volume.state.name().to_owned()),
         create_time: Some(volume.create_time),
         attachments: volume.attachment.iter().map(|a| attachment_to_wire(&volume.id, a)).collect(),

@@ -37,6 +37,8 @@ pub fn launch(bench: &Bench, id: &str) {
         stop_by_force: false,
         resumes: false,
         reboot_requested: false,
+        imaging: false,
+        drivers: Default::default(),
         image_id: IMAGE.into(),
         architecture: "x86_64".into(),
         root_device: "/dev/xvda".into(),

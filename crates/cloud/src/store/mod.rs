@@ -187,7 +187,12 @@ impl Store {
         self.version.subscribe()
     }
 
-    /// The number of transactions since the start.
+    /// Wakes whoever waits for a change, without one: something that is not kept here has changed.
+    pub fn touch(&self) {
+        self.version.send_modify(|version| *version += 1);
+    }
+
+    /// The number of transactions (and touches) since the start.
     pub fn version(&self) -> u64 {
         *self.version.borrow()
     }

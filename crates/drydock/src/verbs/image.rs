@@ -1,6 +1,5 @@
 //! `drydock image`: the machine images of a local cloud.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use machine::images::{Addition, Image, ImageStore, NewImage, cache_dir};
@@ -146,8 +145,8 @@ async fn remove(args: &Rm) -> Result<(), Failure> {
     let state = args.state.dir()?;
     let store = ImageStore::open(&state)?;
     let image = find(&store, &args.image)?;
-    let in_use: BTreeSet<String> = match cloud::admin::client::AdminClient::new(&state).status().await {
-        Ok(status) => status.images_in_use.into_iter().collect(),
+    let in_use = match cloud::admin::client::AdminClient::new(&state).status().await {
+        Ok(status) => status.images_in_use,
         Err(cloud::admin::client::AdminError::NotRunning { .. }) => {
             cloud::images_in_use(&state).map_err(|error| Failure::failed(error.to_string()))?
         }

@@ -127,6 +127,7 @@ impl ImageStore {
             block_devices: BlockDevice::ecs_optimised(),
             tags: Default::default(),
             alias_of: None,
+            ..Image::default()
         };
         self.put(&image)?;
         Ok(image)

@@ -74,6 +74,7 @@ impl ImageStore {
             block_devices: BlockDevice::ecs_optimised(),
             tags: Default::default(),
             alias_of: None,
+            ..Image::default()
         };
         self.put(&image)?;
         Ok(image)
@@ -120,6 +121,10 @@ impl ImageStore {
             layers: self.derived_layers(&base, additions).await?,
             tags: Default::default(),
             alias_of: None,
+            shared: Default::default(),
+            client_token: None,
+            deregistration_protection: false,
+            deprecation: None,
             ..base
         };
         self.put(&image)?;

@@ -3,16 +3,28 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::ImageError;
 use super::record::{Image, ImageState};
 use crate::error::OsError;
 use crate::files;
 
+/// What instances need of the image store.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct InUse {
+    /// Ids of images that instances were launched from.
+    pub images: BTreeSet<String>,
+    /// Layers that root volumes lie over.
+    pub layers: BTreeSet<PathBuf>,
+}
+
 /// The images of one local cloud. Several processes may use the same directory at once.
 #[derive(Debug, Clone)]
 pub struct ImageStore {
     dir: PathBuf,
+    version: Arc<AtomicU64>,
 }
 
 impl ImageStore {
@@ -21,7 +33,25 @@ impl ImageStore {
         let dir = state_dir.join("images");
         let layers = dir.join("layers");
         fs::create_dir_all(&layers).map_err(OsError::of("make", &layers))?;
-        Ok(Self { dir })
+        let store = Self { dir, version: Arc::default() };
+        let snapshots = store.snapshots_dir();
+        fs::create_dir_all(&snapshots).map_err(OsError::of("make", &snapshots))?;
+        Ok(store)
+    }
+
+    /// How often this value and its clones have written records: who saw the same number before need not look again,
+    /// unless another process writes as well.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    pub(super) fn touched(&self) {
+        self.version.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Where the snapshots are.
+    pub(super) fn snapshots_dir(&self) -> PathBuf {
+        self.dir.join("snapshots")
     }
 
     /// Where this store's own layers are.
@@ -83,9 +113,9 @@ impl ImageStore {
         Ok(alias)
     }
 
-    /// Removes an image and those of its layers that no other image stands on. Refused while it has aliases.
-    /// `in_use` holds the ids of images that instances run from.
-    pub fn remove(&self, id: &str, in_use: &BTreeSet<String>) -> Result<(), ImageError> {
+    /// Removes an image and those of its layers that nothing stands on. Refused while it has aliases.
+    /// Its snapshots stay.
+    pub fn remove(&self, id: &str, in_use: &InUse) -> Result<(), ImageError> {
         let _lock = self.lock()?;
         let image = self.get(id)?.ok_or_else(|| ImageError::NotFound(id.to_owned()))?;
         let others: Vec<Image> = self.list()?.into_iter().filter(|i| i.id != id).collect();
@@ -94,16 +124,25 @@ impl ImageStore {
             .filter(|i| i.alias_of.as_deref() == Some(id))
             .map(|i| format!("its alias {}", i.id))
             .collect();
-        if in_use.contains(id) {
+        if in_use.images.contains(id) {
             users.push("an instance".to_owned());
         }
         if !users.is_empty() {
             return Err(ImageError::InUse { id: id.to_owned(), users });
         }
         files::remove_all(&self.record_path(id))?;
-        let kept: BTreeSet<&PathBuf> = others.iter().flat_map(|i| &i.layers).collect();
+        self.touched();
+        self.remove_layers(image.layers, in_use)
+    }
+
+    /// Removes those of these layers that belong to this store and that nothing stands on. The store is locked.
+    fn remove_layers(&self, layers: Vec<PathBuf>, in_use: &InUse) -> Result<(), ImageError> {
+        let (images, snapshots) = (self.list()?, self.snapshots_ever()?);
+        let of_images = images.iter().flat_map(|image| &image.layers);
+        let of_snapshots = snapshots.iter().flat_map(|snapshot| snapshot.layers.iter().flatten());
+        let kept: BTreeSet<&PathBuf> = of_images.chain(of_snapshots).chain(&in_use.layers).collect();
         let own = self.layers_dir();
-        for layer in image.layers.iter().filter(|l| l.starts_with(&own) && !kept.contains(l)) {
+        for layer in layers.iter().filter(|l| l.starts_with(&own) && !kept.contains(l)) {
             files::remove_all(layer)?;
         }
         Ok(())
@@ -113,7 +152,18 @@ impl ImageStore {
     pub fn put(&self, image: &Image) -> Result<(), ImageError> {
         let json = serde_json::to_vec_pretty(image)
             .map_err(|e| ImageError::Record { path: self.record_path(&image.id), reason: e.to_string() })?;
-        Ok(files::write_atomic(&self.record_path(&image.id), &json)?)
+        files::write_atomic(&self.record_path(&image.id), &json)?;
+        self.touched();
+        Ok(())
+    }
+
+    /// Changes the record of an image; `None` when there is none (any more).
+    pub fn update(&self, id: &str, change: impl FnOnce(&mut Image)) -> Result<Option<Image>, ImageError> {
+        let _lock = self.lock_records()?;
+        let Some(mut image) = self.get(id)? else { return Ok(None) };
+        change(&mut image);
+        self.put(&image)?;
+        Ok(Some(image))
     }
 
     /// Gives an image and its aliases other layers, unless it has them already. The store is locked.
@@ -141,6 +191,15 @@ impl ImageStore {
         Ok(file)
     }
 
+    /// The same for the short time that reading and writing a record takes. Whoever needs both takes this one last.
+    pub fn lock_records(&self) -> Result<File, ImageError> {
+        let path = self.dir.join("records.lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(OsError::of("open", &path))?;
+        file.lock().map_err(OsError::of("lock", &path))?;
+        Ok(file)
+    }
+
     /// Refuses a name that is ill-formed or taken.
     pub(super) fn check_new_name(&self, name: &str) -> Result<(), ImageError> {
         if !is_image_name(name) {
@@ -154,7 +213,7 @@ impl ImageStore {
         }
     }
 
-    fn record_path(&self, id: &str) -> PathBuf {
+    pub(super) fn record_path(&self, id: &str) -> PathBuf {
         self.dir.join(format!("{id}.json"))
     }
 }
@@ -205,6 +264,7 @@ mod tests {
             block_devices: BlockDevice::ecs_optimised(),
             tags: Default::default(),
             alias_of: None,
+            ..Image::default()
         }
     }
 
@@ -238,7 +298,7 @@ mod tests {
         assert!(matches!(store.alias("ami-ec957491", "other"), Err(ImageError::IdTaken { .. })));
         assert!(matches!(store.alias("ami-x", "base"), Err(ImageError::BadId(_))));
         assert!(matches!(store.alias("ami-ec957492", "none"), Err(ImageError::NoSuchName(_))));
-        let none = BTreeSet::new();
+        let none = InUse::default();
         assert!(matches!(store.remove("ami-0000000a", &none), Err(ImageError::InUse { .. })));
         store.remove("ami-ec957491", &none).unwrap();
         store.remove("ami-0000000a", &none).unwrap();
@@ -255,12 +315,12 @@ mod tests {
         }
         store.put(&image("ami-0000000a", "one", &[&own, &shared, &cached])).unwrap();
         store.put(&image("ami-0000000b", "two", &[&shared, &cached])).unwrap();
-        let used = BTreeSet::from(["ami-0000000a".to_owned()]);
+        let used = InUse { images: BTreeSet::from(["ami-0000000a".to_owned()]), ..InUse::default() };
         assert!(matches!(store.remove("ami-0000000a", &used), Err(ImageError::InUse { .. })));
-        store.remove("ami-0000000a", &BTreeSet::new()).unwrap();
+        store.remove("ami-0000000a", &InUse::default()).unwrap();
         assert!(!own.exists() && shared.exists() && cached.exists());
         assert!(matches!(store.remove("ami-0000000a", &used), Err(ImageError::NotFound(_))));
-        store.remove("ami-0000000b", &BTreeSet::new()).unwrap();
+        store.remove("ami-0000000b", &InUse::default()).unwrap();
         assert!(!shared.exists() && cached.exists(), "the cache is not the store's");
     }
 

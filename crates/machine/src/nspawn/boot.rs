@@ -9,7 +9,7 @@ use super::cgroup::{Cgroup, Limits};
 use super::dir::{Attached, InstanceDir, KEEPER_GROUPS, Record};
 use super::leader::Request;
 use super::notify::Notices;
-use super::{NspawnDriver, launch, leader, notify, rootfs, signal_error};
+use super::{NspawnDriver, birth, launch, leader, notify, rootfs, signal_error};
 use crate::driver::{ByteRange, InstanceSpec};
 use crate::error::{BootError, DriverError, OsError};
 use crate::inroot::read_range;
@@ -95,7 +95,7 @@ impl NspawnDriver {
         let spec = spec.clone();
         in_own_mounts(move || {
             rootfs::mount_root(&dir, &root, &spec.image_layers)?;
-            rootfs::inject(&dir, &spec.hostname, &spec.files)?;
+            birth::inject(&dir, &spec)?;
             rootfs::isolate(&dir, &spec.netns)?;
             launch::start_keeper(&dir, &address)
         })

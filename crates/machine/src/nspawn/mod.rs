@@ -6,6 +6,7 @@
 //! root, `keeper.sh` for what runs the machine while no daemon does.
 
 mod attach;
+mod birth;
 mod boot;
 mod cgroup;
 mod dir;
@@ -14,6 +15,7 @@ mod launch;
 mod leader;
 mod notify;
 mod rootfs;
+mod still;
 mod sweep;
 
 use std::collections::{HashMap, HashSet};
@@ -31,7 +33,7 @@ use dir::{InstanceDir, Record};
 use leader::Request;
 
 use crate::driver::{
-    ByteRange, Chunk, Driver, ExecOutcome, ExecRequest, InstanceSpec, Leftover, MachineStatus,
+    ByteRange, Chunk, Driver, ExecOutcome, ExecRequest, InstanceSpec, Leftover, MachineStatus, Stillness,
     VolumeAttachment,
 };
 use crate::error::{BootError, DriverError, OsError};
@@ -196,6 +198,9 @@ impl Driver for NspawnDriver {
         self.record(id)?;
         let _turn = self.turn(id).await;
         let group = self.group(id);
+        if !grace.is_zero() && self.runs(id) {
+            self.trim(id)?;
+        }
         let asked_to_end = async {
             match leader::ask(&group, Request::PowerOff).await {
                 Ok(true) => {
@@ -311,6 +316,10 @@ impl Driver for NspawnDriver {
     async fn detach_volume(&self, id: &str, volume_id: &str, force: bool) -> Result<(), DriverError> {
         let _turn = self.turn(id).await;
         self.detach_now(id, volume_id, force).await
+    }
+
+    async fn hold_still(&self, id: &str) -> Result<Stillness, DriverError> {
+        self.hold_still_now(id).await
     }
 
     fn instances(&self) -> Result<Vec<String>, DriverError> {

@@ -9,22 +9,19 @@ use std::path::{Path, PathBuf};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::dir::InstanceDir;
-use crate::driver::InjectedFile;
 use crate::error::OsError;
-use crate::inroot::InRoot;
 use crate::mounts::{escape, join_layers};
 
 /// Where systemd-nspawn keeps locks and sockets on the host. The machine's one is hidden from the host's.
 const NSPAWN_RUNTIME: &str = "/run/systemd";
 
-/// A directory of the root volume that only the host sees, beside the overlay's: here it remembers what it did.
-const INJECTED: &str = "injected";
-
 /// Mounts the root volume (an ext4 file system on `device`) and, on top, the root.
 pub(super) fn mount_root(dir: &InstanceDir, device: &Path, layers: &[PathBuf]) -> Result<(), OsError> {
     let volume = dir.volume();
     let flags = MsFlags::MS_NOATIME;
-    mount(Some(device), &volume, Some("ext4"), flags, None::<&str>).map_err(OsError::of("mount", device))?;
+    // The room of deleted files goes back to the host at once: a snapshot of the volume then holds what is in use.
+    mount(Some(device), &volume, Some("ext4"), flags, Some("discard"))
+        .map_err(OsError::of("mount", device))?;
     let (upper, work) = (volume.join("upper"), volume.join("work"));
     for made in [&upper, &work] {
         fs::create_dir_all(made).map_err(OsError::of("make", made))?;
@@ -75,27 +72,6 @@ pub(super) fn isolate(dir: &InstanceDir, netns: &Path) -> Result<(), OsError> {
         .map_err(OsError::of("hide", hidden))
 }
 
-/// Writes the files that an instance is born with, once in its life. Its host name is one of them: systemd would
-/// otherwise go by the image's.
-pub(super) fn inject(dir: &InstanceDir, hostname: &str, files: &[InjectedFile]) -> Result<(), OsError> {
-    let done = dir.volume().join(INJECTED);
-    if done.exists() {
-        return Ok(());
-    }
-    let root = InRoot::open(&dir.root()).map_err(OsError::of("open", dir.root()))?;
-    let name = Path::new("/etc/hostname");
-    root.write(name, 0o644, format!("{hostname}\n").as_bytes())
-        .map_err(OsError::of("write into the root:", name))?;
-    for file in files {
-        let written = match file.append {
-            true => root.append(&file.path, file.mode, &file.content),
-            false => root.write(&file.path, file.mode, &file.content),
-        };
-        written.map_err(OsError::of("write into the root:", &file.path))?;
-    }
-    fs::write(&done, "").map_err(OsError::of("write", done))
-}
-
 /// The mount points of namespace files (`nsfs`) in a mountinfo.
 fn namespace_mounts(mountinfo: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -111,7 +87,7 @@ fn namespace_mounts(mountinfo: &str) -> Vec<PathBuf> {
 }
 
 /// Undoes mountinfo's `\040` for the characters it cannot hold.
-fn unescape(field: &str) -> PathBuf {
+pub(super) fn unescape(field: &str) -> PathBuf {
     let mut text = field.to_owned();
     for (escaped, plain) in [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")] {
         text = text.replace(escaped, plain);

@@ -53,6 +53,18 @@ pub enum VolumeError {
         /// What it said.
         output: String,
     },
+    /// The file system could not be made larger.
+    #[error("{program} on {} failed ({status}): {output}", file.display())]
+    Grow {
+        /// What was run.
+        program: String,
+        /// The volume's file.
+        file: PathBuf,
+        /// How it ended.
+        status: String,
+        /// What it said.
+        output: String,
+    },
     /// A system call failed.
     #[error(transparent)]
     Os(#[from] OsError),

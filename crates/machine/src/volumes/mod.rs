@@ -33,6 +33,8 @@ pub enum Content {
     },
     /// The bytes of a snapshot (or volume) no larger than the new volume.
     CopyOf(PathBuf),
+    /// The same where they are an ext4 file system, which is made to fill the new volume.
+    GrownCopyOf(PathBuf),
 }
 
 /// The volumes of one local cloud: `STATE/volumes/<id>.img`.
@@ -107,7 +109,11 @@ impl VolumeStore {
         match content {
             Content::Empty => Ok(()),
             Content::Ext4 { label } => make_ext4(file, label.as_deref()).await,
-            Content::CopyOf(source) => copy_into(source.clone(), new, file, size).await,
+            Content::CopyOf(source) => copy_into(source.clone(), new, file, size).await.map(drop),
+            Content::GrownCopyOf(source) => {
+                let length = copy_into(source.clone(), new, file, size).await?;
+                if length < size { grow_ext4(file).await } else { Ok(()) }
+            }
         }
     }
 }
@@ -143,7 +149,30 @@ async fn make_ext4(file: &Path, label: Option<&str>) -> Result<(), VolumeError> 
     Err(VolumeError::Format { file: file.to_owned(), status: done.status.to_string(), output })
 }
 
-async fn copy_into(source: PathBuf, target: File, name: &Path, size: u64) -> Result<(), VolumeError> {
+/// Makes a file system fill its file. One that was not unmounted in order is put in order first.
+async fn grow_ext4(file: &Path) -> Result<(), VolumeError> {
+    // e2fsck's exit status 1 says that it has corrected something, as replaying a journal does.
+    run_on_ext4("e2fsck", &["-f", "-p"], file, 1).await?;
+    run_on_ext4("resize2fs", &[], file, 0).await
+}
+
+async fn run_on_ext4(program: &str, arguments: &[&str], file: &Path, worst: i32) -> Result<(), VolumeError> {
+    let done = Command::new(program).args(arguments).arg(file).output().await;
+    let done = done.map_err(OsError::of("grow the file system in", file))?;
+    if done.status.code().is_some_and(|code| code <= worst) {
+        return Ok(());
+    }
+    let output = [done.stdout, done.stderr].concat();
+    Err(VolumeError::Grow {
+        program: program.to_owned(),
+        file: file.to_owned(),
+        status: done.status.to_string(),
+        output: String::from_utf8_lossy(&output).trim().to_owned(),
+    })
+}
+
+/// Copies a volume's bytes and tells how long it is.
+async fn copy_into(source: PathBuf, target: File, name: &Path, size: u64) -> Result<u64, VolumeError> {
     let from = File::open(&source).map_err(OsError::of("open", &source))?;
     let length = from.metadata().map_err(OsError::of("look at", &source))?.len();
     if length > size {
@@ -153,7 +182,7 @@ async fn copy_into(source: PathBuf, target: File, name: &Path, size: u64) -> Res
     copied
         .map_err(|e| OsError::of("copy to", name)(std::io::Error::other(e)))?
         .map_err(OsError::of("copy to", name))?;
-    Ok(())
+    Ok(length)
 }
 
 #[cfg(test)]

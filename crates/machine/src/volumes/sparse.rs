@@ -2,12 +2,23 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
 
 use nix::errno::Errno;
-use nix::fcntl::copy_file_range;
 use nix::unistd::{Whence, lseek};
 
-/// Copies the data of `from` to the same offsets of `to`, skipping holes, and makes `to` at least as long.
+/// The unit in which zeroes are looked for: a file system's block.
+const BLOCK: usize = 4096;
+
+/// How much is read at a time.
+const BUFFER: usize = 1 << 20;
+
+/// A block of nothing.
+static ZEROES: [u8; BLOCK] = [0; BLOCK];
+
+/// Copies the data of `from` to the same offsets of `to`, skipping holes and blocks of zeroes, and makes `to` at least
+/// as long.
 ///
 /// `to` must read as zeroes wherever `from` has a hole: a new file does.
 pub fn copy_sparse(from: &File, to: &File) -> io::Result<()> {
@@ -16,9 +27,10 @@ pub fn copy_sparse(from: &File, to: &File) -> io::Result<()> {
         to.set_len(length)?;
     }
     let length = i64::try_from(length).map_err(io::Error::other)?;
-    let mut offset = 0;
+    let (mut offset, mut buffer) = (0, vec![0; BUFFER]);
     while let Some((start, end)) = next_data(from, offset, length)? {
-        copy_extent(from, to, start, end)?;
+        // Both are offsets in a file, which are not negative.
+        copy_extent(from, to, start.unsigned_abs(), end.unsigned_abs(), &mut buffer)?;
         offset = end;
     }
     Ok(())
@@ -37,21 +49,41 @@ fn next_data(file: &File, offset: i64, length: i64) -> io::Result<Option<(i64, i
     }
 }
 
-fn copy_extent(from: &File, to: &File, start: i64, end: i64) -> io::Result<()> {
-    let (mut read_at, mut write_at) = (start, start);
-    while read_at < end {
-        let left = usize::try_from(end - read_at).map_err(io::Error::other)?;
-        if copy_file_range(from, Some(&mut read_at), to, Some(&mut write_at), left)? == 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file shrank while it was copied"));
+/// Copies a stretch of data but for its blocks of zeroes, which need no place on disk.
+fn copy_extent(from: &File, to: &File, start: u64, end: u64, buffer: &mut [u8]) -> io::Result<()> {
+    let mut offset = start;
+    while offset < end {
+        let wanted = usize::try_from(end - offset).unwrap_or(usize::MAX).min(buffer.len());
+        let Some(chunk) = buffer.get_mut(..wanted) else { break };
+        from.read_exact_at(chunk, offset)?;
+        for run in data_runs(chunk) {
+            to.write_all_at(&chunk[run.clone()], offset + run.start as u64)?;
         }
+        offset += wanted as u64;
     }
     Ok(())
+}
+
+/// The parts of `bytes` that hold something, in whole blocks (but for the last).
+fn data_runs(bytes: &[u8]) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for (index, block) in bytes.chunks(BLOCK).enumerate() {
+        if block == &ZEROES[..block.len()] {
+            continue;
+        }
+        let start = index * BLOCK;
+        match runs.last_mut() {
+            Some(last) if last.end == start => last.end = start + block.len(),
+            _ => runs.push(start..start + block.len()),
+        }
+    }
+    runs
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{FileExt, MetadataExt};
+    use std::os::unix::fs::MetadataExt;
 
     #[test]
     fn keeps_data_and_holes() {
@@ -67,6 +99,30 @@ mod tests {
             to.read_exact_at(&mut got, offset).unwrap();
             assert_eq!(&got, expected, "at {offset}");
         }
+    }
+
+    #[test]
+    fn zeroes_that_were_written_are_left_out_as_well() {
+        let (from, to) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        let mut bytes = vec![0; 3 << 20];
+        bytes[BLOCK * 7 + 1] = 1;
+        bytes.extend([0, 0, 9]);
+        from.write_all_at(&bytes, 0).unwrap();
+        copy_sparse(&from, &to).unwrap();
+        let mut copied = vec![1; bytes.len()];
+        to.read_exact_at(&mut copied, 0).unwrap();
+        assert!(copied == bytes, "the copy reads as the original");
+        assert!(to.metadata().unwrap().blocks() * 512 <= 64 << 10, "zeroes take no place");
+    }
+
+    #[test]
+    fn runs_of_data() {
+        let mut bytes = vec![0; BLOCK * 4 + 2];
+        assert_eq!(data_runs(&bytes), []);
+        for at in [BLOCK, BLOCK * 3 - 1, BLOCK * 4] {
+            bytes[at] = 1;
+        }
+        assert_eq!(data_runs(&bytes), [BLOCK..BLOCK * 3, BLOCK * 4..BLOCK * 4 + 2]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::ec2::request::{Read, change, only_supported, required, stop_dry_run};
 use crate::ec2::state::{
     InstanceRecord, InstanceState, NetworkInterfaceRecord, SecurityGroupRecord, VolumeRecord,
 };
-use crate::ec2::{errors, instance_types};
+use crate::ec2::{errors, images, instance_types};
 use crate::store::Tx;
 
 /// `DescribeInstanceAttribute`
@@ -42,9 +42,13 @@ pub fn describe_instance_attribute(
         }
         "rootDeviceName" => answer.root_device_name = text(&instance.root_device),
         "ebsOptimized" => answer.ebs_optimized = truth(instance.ebs_optimized),
-        "enaSupport" => answer.ena_support = truth(true),
+        "enaSupport" => answer.ena_support = truth(instance.drivers.ena),
+        "sriovNetSupport" => {
+            let value = instance.drivers.sriov.clone();
+            answer.sriov_net_support = Some(AttributeValue { value });
+        }
         "sourceDestCheck" => answer.source_dest_check = truth(true),
-        "kernel" | "ramdisk" | "productCodes" | "sriovNetSupport" => {}
+        "kernel" | "ramdisk" | "productCodes" => {}
         "blockDeviceMapping" => {
             answer.block_device_mappings = View::of(ctx).instance(&instance).block_device_mappings;
         }
@@ -67,6 +71,8 @@ enum Change {
     DisableApiStop(bool),
     ShutdownBehavior(String),
     EbsOptimized(bool),
+    EnaSupport(bool),
+    SriovNetSupport(Option<String>),
     Groups(Vec<String>),
     DeleteOnTermination(Vec<InstanceBlockDeviceMappingSpecification>),
 }
@@ -80,10 +86,12 @@ pub fn modify_instance_attribute(ctx: &Ctx, input: ModifyInstanceAttributeReques
         "DisableApiTermination",
         "DryRun",
         "EbsOptimized",
+        "EnaSupport",
         "Groups",
         "InstanceId",
         "InstanceInitiatedShutdownBehavior",
         "InstanceType",
+        "SriovNetSupport",
         "UserData",
         "Value",
     ];
@@ -116,6 +124,10 @@ fn asked(input: &ModifyInstanceAttributeRequest) -> Result<Change, Error> {
     changes.extend(flag(&input.disable_api_stop).map(Change::DisableApiStop));
     changes.extend(text(&input.instance_initiated_shutdown_behavior).map(Change::ShutdownBehavior));
     changes.extend(flag(&input.ebs_optimized).map(Change::EbsOptimized));
+    changes.extend(flag(&input.ena_support).map(Change::EnaSupport));
+    if input.sriov_net_support.is_some() {
+        changes.push(Change::SriovNetSupport(images::sriov(&text(&input.sriov_net_support))?));
+    }
     if !input.groups.is_empty() {
         changes.push(Change::Groups(input.groups.clone()));
     }
@@ -168,6 +180,14 @@ fn apply(tx: &mut Tx<'_>, instance: &mut InstanceRecord, change: Change) -> Resu
         Change::EbsOptimized(value) => {
             only_stopped(instance)?;
             instance.ebs_optimized = value;
+        }
+        Change::EnaSupport(value) => {
+            only_stopped(instance)?;
+            instance.drivers.ena = value;
+        }
+        Change::SriovNetSupport(value) => {
+            only_stopped(instance)?;
+            instance.drivers.sriov = value;
         }
         Change::DisableApiTermination(value) => instance.disable_api_termination = value,
         Change::DisableApiStop(value) => instance.disable_api_stop = value,

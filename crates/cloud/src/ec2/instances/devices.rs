@@ -1,13 +1,13 @@
 //! The volumes that an instance starts with: the image's, changed by what the launch asks for. Pure.
 
 use aws_wire::Error;
-use aws_wire::ec2::{BlockDeviceMapping, EbsBlockDevice};
-use machine::images::Image;
+use aws_wire::ec2::BlockDeviceMapping;
+use machine::images::{BlockDevice, Image};
 
 use crate::ec2::errors;
-use crate::ec2::request::only_supported;
+use crate::ec2::images::mappings::{self, Find};
 use crate::ec2::state::VolumeSource;
-use crate::ec2::volumes::{self, Performance};
+use crate::ec2::volumes::Performance;
 
 /// A volume to be made with an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,96 +27,29 @@ pub struct Device {
 /// The image's volumes with a launch's mappings laid over them, the root volume first.
 ///
 /// # Errors
-/// When a mapping is not valid or not supported.
-pub fn merge(image: &Image, mappings: &[BlockDeviceMapping]) -> Result<Vec<Device>, Error> {
-    let mut devices: Vec<Device> = Vec::new();
-    for device in &image.block_devices {
-        let is_root = device.device == image.root_device;
-        devices.push(Device {
-            name: device.device.clone(),
-            size_gib: device.size_gib,
-            performance: Performance::of_type(&device.volume_type)?,
-            delete_on_termination: device.delete_on_termination,
-            source: match &device.snapshot {
-                Some(file) => VolumeSource::CopyOf(file.clone()),
-                None if is_root => VolumeSource::Root,
-                None => VolumeSource::Empty,
-            },
-        });
-    }
-    for mapping in mappings {
-        apply(&mut devices, image, mapping)?;
-    }
-    devices.sort_by_key(|device| device.name != image.root_device);
-    Ok(devices)
+/// When a mapping is not valid or not supported, or a snapshot cannot be used.
+pub fn merge(image: &Image, mappings: &[BlockDeviceMapping], find: Find<'_>) -> Result<Vec<Device>, Error> {
+    let devices = mappings::merge(image.block_devices.clone(), &image.root_device, mappings, find)?;
+    devices.into_iter().map(|device| to_be_made(device, image)).collect()
 }
 
-fn apply(devices: &mut Vec<Device>, image: &Image, mapping: &BlockDeviceMapping) -> Result<(), Error> {
-    let name =
-        mapping.device_name.as_deref().ok_or_else(|| errors::missing("blockDeviceMapping.deviceName"))?;
-    let invalid = |what: String| Error::client("InvalidBlockDeviceMapping", what);
-    if mapping.virtual_name.is_some() {
-        return Err(errors::unsupported("BlockDeviceMapping with VirtualName (an instance store)"));
-    }
-    if mapping.no_device.is_some() {
-        if name == image.root_device {
-            return Err(invalid(format!("The root device {name} cannot be suppressed")));
-        }
-        devices.retain(|device| device.name != name);
-        return Ok(());
-    }
-    check_device_name(name)?;
-    let Some(ebs) = &mapping.ebs else {
-        return Err(invalid(format!("The device {name} is neither an EBS volume nor suppressed")));
+fn to_be_made(device: BlockDevice, image: &Image) -> Result<Device, Error> {
+    let performance = match (device.iops, device.throughput) {
+        (None, None) => Performance::of_type(&device.volume_type)?,
+        (iops, throughput) => Performance::new(&device.volume_type, iops, throughput)?,
     };
-    const SUPPORTED: &[&str] =
-        &["DeleteOnTermination", "Iops", "SnapshotId", "Throughput", "VolumeSize", "VolumeType"];
-    only_supported(ebs, "BlockDeviceMapping.Ebs", SUPPORTED)?;
-    if let Some(id) = &ebs.snapshot_id {
-        return Err(Error::client(
-            "InvalidSnapshot.NotFound",
-            format!("The snapshot '{id}' does not exist."),
-        ));
-    }
-    match devices.iter_mut().find(|device| device.name == name) {
-        Some(device) => change(device, ebs),
-        None => {
-            devices.push(Device {
-                name: name.to_owned(),
-                size_gib: volumes::size(ebs.volume_size.ok_or_else(|| {
-                    Error::client(
-                        "MissingParameter",
-                        "The request must contain the parameter size or snapshotId",
-                    )
-                })?)?,
-                performance: performance(ebs, "gp2")?,
-                delete_on_termination: ebs.delete_on_termination.unwrap_or(true),
-                source: VolumeSource::Empty,
-            });
-            Ok(())
-        }
-    }
-}
-
-fn change(device: &mut Device, ebs: &EbsBlockDevice) -> Result<(), Error> {
-    if let Some(size) = ebs.volume_size {
-        let size = volumes::size(size)?;
-        if size < device.size_gib {
-            let message = format!(
-                "Volume of size {size}GB is smaller than that of the image's device '{}', expect size >= {}GB",
-                device.name, device.size_gib
-            );
-            return Err(Error::client("InvalidBlockDeviceMapping", message));
-        }
-        device.size_gib = size;
-    }
-    device.performance = performance(ebs, &device.performance.volume_type)?;
-    device.delete_on_termination = ebs.delete_on_termination.unwrap_or(device.delete_on_termination);
-    Ok(())
-}
-
-fn performance(ebs: &EbsBlockDevice, default_type: &str) -> Result<Performance, Error> {
-    Performance::new(ebs.volume_type.as_deref().unwrap_or(default_type), ebs.iops, ebs.throughput)
+    let source = match device.snapshot {
+        Some(id) => VolumeSource::Snapshot(id),
+        None if device.device == image.root_device => VolumeSource::Root,
+        None => VolumeSource::Empty,
+    };
+    Ok(Device {
+        name: device.device,
+        size_gib: device.size_gib,
+        performance,
+        delete_on_termination: device.delete_on_termination,
+        source,
+    })
 }
 
 /// Device names are what EC2's Linux images use: `/dev/sd…` or `/dev/xvd…`.
@@ -136,67 +69,31 @@ pub fn check_device_name(name: &str) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use aws_wire::ec2::EbsBlockDevice;
+
     use super::*;
     use crate::testing;
 
-    fn mapping(name: &str, ebs: EbsBlockDevice) -> BlockDeviceMapping {
-        BlockDeviceMapping { device_name: Some(name.into()), ebs: Some(ebs), ..Default::default() }
-    }
-
     #[test]
-    fn mappings_change_add_and_suppress() {
-        let image = testing::image("ami-00000001", "base");
-        let merged = merge(
-            &image,
-            &[
-                mapping("/dev/xvda", EbsBlockDevice { volume_size: Some(20), ..Default::default() }),
-                mapping("/dev/sdf", EbsBlockDevice { volume_size: Some(1), ..Default::default() }),
-                BlockDeviceMapping {
-                    device_name: Some("/dev/xvdcz".into()),
-                    no_device: Some(String::new()),
-                    ..Default::default()
-                },
-            ],
-        )
-        .unwrap();
-        let seen: Vec<_> = merged.iter().map(|d| (d.name.as_str(), d.size_gib, d.source.clone())).collect();
-        assert_eq!(seen, [("/dev/xvda", 20, VolumeSource::Root), ("/dev/sdf", 1, VolumeSource::Empty)]);
-    }
-
-    #[test]
-    fn bad_mappings() {
-        let image = testing::image("ami-00000001", "base");
-        for (mapping, code) in [
-            (
-                mapping("/dev/xvda", EbsBlockDevice { volume_size: Some(4), ..Default::default() }),
-                "InvalidBlockDeviceMapping",
-            ),
-            (mapping("/dev/sdf", EbsBlockDevice::default()), "MissingParameter"),
-            (
-                mapping("/dev/vdf", EbsBlockDevice { volume_size: Some(1), ..Default::default() }),
-                "InvalidParameterValue",
-            ),
-            (
-                mapping("/dev/sdf", EbsBlockDevice { encrypted: Some(true), ..Default::default() }),
-                "UnsupportedOperation",
-            ),
-            (
-                mapping(
-                    "/dev/sdf",
-                    EbsBlockDevice { snapshot_id: Some("snap-1".into()), ..Default::default() },
-                ),
-                "InvalidSnapshot.NotFound",
-            ),
-            (
-                BlockDeviceMapping {
-                    device_name: Some("/dev/xvda".into()),
-                    no_device: Some(String::new()),
-                    ..Default::default()
-                },
-                "InvalidBlockDeviceMapping",
-            ),
-        ] {
-            assert_eq!(merge(&image, std::slice::from_ref(&mapping)).unwrap_err().code, code, "{mapping:?}");
-        }
+    fn what_volumes_hold_at_first() {
+        let mut image = testing::image("ami-00000001", "base");
+        image
+            .block_devices
+            .push(BlockDevice { snapshot: Some("snap-a".into()), ..BlockDevice::empty("/dev/sdf", 1) });
+        let empty = BlockDeviceMapping {
+            device_name: Some("/dev/sdg".into()),
+            ebs: Some(EbsBlockDevice { volume_size: Some(1), ..Default::default() }),
+            ..Default::default()
+        };
+        let find = |_: &str| Ok(testing::snapshot("snap-a", 1));
+        let merged = merge(&image, &[empty], &find).unwrap();
+        let seen: Vec<_> = merged.iter().map(|d| (d.name.as_str(), d.source.clone())).collect();
+        let expected = [
+            ("/dev/xvda", VolumeSource::Root),
+            ("/dev/xvdcz", VolumeSource::Empty),
+            ("/dev/sdf", VolumeSource::Snapshot("snap-a".into())),
+            ("/dev/sdg", VolumeSource::Empty),
+        ];
+        assert_eq!(seen, expected);
     }
 }

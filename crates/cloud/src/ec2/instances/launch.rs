@@ -20,7 +20,7 @@ use crate::ec2::security_groups;
 use crate::ec2::state::{
     KeyPairRecord, MetadataOptions, SecurityGroupRecord, ShutdownBehavior, SubnetRecord,
 };
-use crate::ec2::{errors, images, regions};
+use crate::ec2::{errors, images, regions, snapshots};
 
 /// The longest user data in bytes.
 pub const MAX_USER_DATA: usize = 16 * 1024;
@@ -115,10 +115,15 @@ impl Launch {
             None => None,
         };
         let tagged = |resource| tags_for(ctx, &input.tag_specifications, resource, &TAGGED);
+        // An image that supports session tokens alone makes them required, unless the launch says otherwise.
+        let default_metadata = match image.imds_v2 {
+            true => MetadataOptions { tokens_required: true, hop_limit: 2, ..MetadataOptions::default() },
+            false => MetadataOptions::default(),
+        };
         let launch = Self {
             min,
             max,
-            devices: devices::merge(&image, &input.block_device_mappings)?,
+            devices: devices::merge(&image, &input.block_device_mappings, &|id| snapshots::usable(ctx, id))?,
             image,
             instance_type,
             key,
@@ -129,7 +134,7 @@ impl Launch {
                 .as_ref()
                 .map(|asked| profiles::find(ctx, asked))
                 .transpose()?,
-            metadata: metadata(MetadataOptions::default(), input.metadata_options.as_ref())?,
+            metadata: metadata(default_metadata, input.metadata_options.as_ref())?,
             shutdown_behavior: shutdown_behavior(input.instance_initiated_shutdown_behavior.as_deref())?,
             instance_tags: tagged("instance")?,
             volume_tags: tagged("volume")?,

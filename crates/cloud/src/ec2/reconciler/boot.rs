@@ -11,11 +11,7 @@ use crate::ec2::state::{AttachmentState, InstanceRecord, VolumeRecord, VolumeSou
 
 /// Makes everything that the instance needs to boot.
 pub(super) async fn prepare(shop: &Workshop, instance: &InstanceRecord) -> Result<InstanceSpec, StepError> {
-    let image = shop
-        .cloud
-        .images
-        .get(&instance.image_id)?
-        .ok_or_else(|| StepError::NoImage(instance.image_id.clone()))?;
+    let image_layers = layers(shop, instance)?;
     let vpcs = &shop.cloud.vpcs;
     let network = async {
         let store = &shop.cloud.store;
@@ -27,7 +23,7 @@ pub(super) async fn prepare(shop: &Workshop, instance: &InstanceRecord) -> Resul
     Ok(InstanceSpec {
         id: instance.id.clone(),
         hostname: instance.private_dns_name(),
-        image_layers: image.layers,
+        image_layers,
         root,
         volumes,
         netns,
@@ -37,6 +33,17 @@ pub(super) async fn prepare(shop: &Workshop, instance: &InstanceRecord) -> Resul
         // more for a while there too, and a boot is such a while.
         cpus: None,
     })
+}
+
+/// The layers that the root volume lies over: those that it was made for, even if the image is gone or has others now.
+fn layers(shop: &Workshop, instance: &InstanceRecord) -> Result<Vec<PathBuf>, StepError> {
+    let root = instance.volumes.first();
+    let root = root.and_then(|id| shop.cloud.store.get::<VolumeRecord>(&instance.region, id));
+    if let Some(layers) = root.and_then(|root| root.layers.clone()) {
+        return Ok(layers);
+    }
+    let image = shop.cloud.images.get(&instance.image_id)?;
+    Ok(image.ok_or_else(|| StepError::NoImage(instance.image_id.clone()))?.layers)
 }
 
 /// The instance's volumes as the driver wants them.
@@ -69,7 +76,11 @@ pub(super) async fn make_file(shop: &Workshop, volume: &VolumeRecord) -> Result<
     let content = match &volume.source {
         VolumeSource::Empty => Content::Empty,
         VolumeSource::Root => Content::Ext4 { label: None },
-        VolumeSource::CopyOf(file) => Content::CopyOf(file.clone()),
+        // What holds a system fills its volume; what other volumes hold is their owners' business.
+        VolumeSource::Snapshot(id) if volume.layers.is_some() => {
+            Content::GrownCopyOf(shop.cloud.images.snapshot_file(id))
+        }
+        VolumeSource::Snapshot(id) => Content::CopyOf(shop.cloud.images.snapshot_file(id)),
     };
     match shop.volumes.create(&volume.id, volume.size_gib, &content).await {
         // Files appear whole, so one that is there was finished before a daemon was killed.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use machine::{ByteRange, CONSOLE_BYTES, DriverError, MachineStatus};
 use tokio::sync::watch;
 
-use super::{RETRY, StepError, Workshop, boot};
+use super::{RETRY, StepError, Workshop, boot, snapshot};
 use crate::ec2::console;
 use crate::ec2::state::{
     InstanceRecord, InstanceState, NetworkInterfaceRecord, ShutdownBehavior, StateReason, VolumeRecord,
@@ -71,8 +71,13 @@ async fn start(
     instance: &InstanceRecord,
     changes: &mut watch::Receiver<u64>,
 ) -> Result<(), StepError> {
+    // What is being copied must not change under it.
+    let until = (!instance.imaging).then_some(instance.launch_time);
     let permit = tokio::select! {
-        permit = shop.boots.acquire() => permit,
+        permit = async {
+            snapshot::copied(shop, instance, until).await?;
+            Ok::<_, StepError>(shop.boots.acquire().await)
+        } => permit?,
         // Terminated while it waited: look again.
         () = left(shop, instance, changes) => return Ok(()),
     };
@@ -87,6 +92,7 @@ async fn start(
                 boot::attached(tx, record)?;
                 record.state = InstanceState::Running;
                 record.resumes = false;
+                record.imaging = false;
                 Ok(())
             })
         }
@@ -149,6 +155,9 @@ async fn watch_over(
         if now.state != InstanceState::Running {
             return Ok(());
         }
+        if now.imaging {
+            return rest_for_image(shop, &now).await;
+        }
         if now.reboot_requested {
             return reboot(shop, &now).await;
         }
@@ -176,6 +185,27 @@ fn resume(shop: &Workshop, instance: &InstanceRecord) -> Result<(), StepError> {
         }
         Ok(())
     })
+}
+
+/// Powers an instance off, for its volumes to be copied, and boots it again. To its users it has rebooted.
+async fn rest_for_image(shop: &Workshop, instance: &InstanceRecord) -> Result<(), StepError> {
+    shut_down(shop, instance).await?;
+    snapshot::copied(shop, instance, None).await?;
+    let store = &shop.cloud.store;
+    let now = store.get::<InstanceRecord>(&instance.region, &instance.id);
+    // Stopped or terminated meanwhile: it is not to boot.
+    let Some(now) = now.filter(|now| now.state == InstanceState::Running) else { return Ok(()) };
+    let booted = boot_machine(shop, &now).await;
+    move_on(shop, &now, |_, record| {
+        record.imaging = false;
+        record.reboot_requested = false;
+        Ok(())
+    })?;
+    // If it does not run now, that is found when it is watched again.
+    if let Err(error) = booted {
+        tracing::warn!(instance = instance.id, %error, "did not boot again after its volumes were copied");
+    }
+    Ok(())
 }
 
 async fn reboot(shop: &Workshop, instance: &InstanceRecord) -> Result<(), StepError> {
@@ -226,6 +256,7 @@ async fn stop(shop: &Workshop, instance: &InstanceRecord) -> Result<(), StepErro
         record.state = InstanceState::Stopped;
         record.stop_by_force = false;
         record.reboot_requested = false;
+        record.imaging = false;
         Ok(())
     })
 }
@@ -235,6 +266,7 @@ async fn terminate(shop: &Workshop, instance: &InstanceRecord) -> Result<(), Ste
     shut_down(shop, instance).await?;
     keep_console(shop, instance);
     shop.cloud.driver.destroy(&instance.id).await?;
+    snapshot::copied(shop, instance, None).await?;
     let store = &shop.cloud.store;
     let mut kept = Vec::new();
     for id in &instance.volumes {

@@ -6,6 +6,7 @@
 
 mod boot;
 mod instance;
+mod snapshot;
 mod volume;
 
 use std::collections::HashMap;
@@ -53,6 +54,8 @@ pub async fn run(cloud: Arc<Cloud>) -> Result<(), VolumeError> {
     let mut changes = shop.cloud.store.changes();
     let mut tasks: JoinSet<()> = JoinSet::new();
     let mut busy: HashMap<String, Id> = HashMap::new();
+    // The version of the images that all work has been done for.
+    let mut seen = None;
     loop {
         changes.borrow_and_update();
         for instance in shop.cloud.store.all::<InstanceRecord>() {
@@ -66,6 +69,9 @@ pub async fn run(cloud: Arc<Cloud>) -> Result<(), VolumeError> {
                 let task = volume::work(Arc::clone(&shop), volume.region.clone(), volume.id.clone());
                 busy.insert(volume.id.clone(), tasks.spawn(task).id());
             }
+        }
+        if let Err(error) = begin_snapshots(&shop, &mut tasks, &mut busy, &mut seen) {
+            tracing::warn!(%error, "cannot look after images and snapshots");
         }
         if let Err(error) = forget_terminated(&shop.cloud, Timestamp::now()) {
             tracing::warn!(%error, "cannot forget terminated instances");
@@ -85,10 +91,35 @@ pub async fn run(cloud: Arc<Cloud>) -> Result<(), VolumeError> {
                     }
                 };
                 busy.retain(|_, task| *task != id);
+                seen = None;
             }
-            () = tokio::time::sleep(ROUND) => {}
+            // Other processes change the images as well.
+            () = tokio::time::sleep(ROUND) => seen = None,
         }
     }
+}
+
+/// Begins to copy snapshots that nobody copies yet. Reading their records takes files, so it is done only when there
+/// may be something new: when the images' version is another one than was `seen`.
+fn begin_snapshots(
+    shop: &Arc<Workshop>,
+    tasks: &mut JoinSet<()>,
+    busy: &mut HashMap<String, Id>,
+    seen: &mut Option<u64>,
+) -> Result<(), StepError> {
+    let version = shop.cloud.images.version();
+    if *seen == Some(version) {
+        return Ok(());
+    }
+    snapshot::settle(&shop.cloud)?;
+    for (id, batch) in snapshot::pending(&shop.cloud)? {
+        if !busy.contains_key(&id) {
+            let task = tasks.spawn(snapshot::work(Arc::clone(shop), batch)).id();
+            busy.insert(id, task);
+        }
+    }
+    *seen = Some(version);
+    Ok(())
 }
 
 /// Removes the records of instances that were terminated long ago.
@@ -148,4 +179,6 @@ enum StepError {
     NoImage(String),
     #[error("{0} is gone")]
     NoRecord(String),
+    #[error("the work was broken off: {0}")]
+    Ended(String),
 }

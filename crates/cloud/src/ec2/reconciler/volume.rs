@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use machine::VolumeAttachment as MachineAttachment;
 
-use super::{RETRY, StepError, Workshop, boot};
+use super::{RETRY, StepError, Workshop, boot, snapshot};
 use crate::Cloud;
 use crate::ec2::state::{AttachmentState, InstanceRecord, InstanceState, VolumeRecord, VolumeState};
 use crate::ec2::volumes;
@@ -22,20 +22,26 @@ enum Work {
 fn work_on(cloud: &Cloud, volume: &VolumeRecord) -> Option<Work> {
     match (volume.state, &volume.attachment) {
         (VolumeState::Creating, None) => Some(Work::Create),
-        (VolumeState::Deleting, _) => Some(Work::Remove),
+        (VolumeState::Deleting, _) => is_free(cloud, volume).then_some(Work::Remove),
         (VolumeState::InUse, Some(attachment)) => {
             let instance = cloud.store.get::<InstanceRecord>(&volume.region, &attachment.instance_id)?;
             if instance.state != InstanceState::Running {
                 return None;
             }
             match attachment.state {
-                AttachmentState::Attaching => Some(Work::Attach),
+                AttachmentState::Attaching => is_free(cloud, volume).then_some(Work::Attach),
                 AttachmentState::Detaching { force } => Some(Work::Detach { force }),
                 AttachmentState::Attached => None,
             }
         }
         (VolumeState::Creating | VolumeState::Available | VolumeState::InUse | VolumeState::Error, _) => None,
     }
+}
+
+/// Whether no snapshot needs the volume to stay as it is.
+fn is_free(cloud: &Cloud, volume: &VolumeRecord) -> bool {
+    // What cannot be found out is tried again in a while.
+    snapshot::is_awaited(cloud, &volume.id, None).is_ok_and(|awaited| !awaited)
 }
 
 /// Whether there is something to do about a volume.

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use jiff::Timestamp;
+use machine::images::Drivers;
 use serde::{Deserialize, Serialize};
 
 use super::record;
@@ -41,12 +42,19 @@ pub struct InstanceRecord {
     pub resumes: bool,
     /// A reboot that was asked for and has not happened yet.
     pub reboot_requested: bool,
+    /// Whether an image is being made of it, for which it is powered off until its volumes are copied, and booted
+    /// again. It counts as running meanwhile, as on EC2.
+    #[serde(default)]
+    pub imaging: bool,
     /// The AMI that was asked for.
     pub image_id: String,
     /// The processor architecture (`x86_64`, `arm64`).
     pub architecture: String,
     /// The device that it boots from (`/dev/xvda`).
     pub root_device: String,
+    /// What EC2 shows of its network drivers; without effect here.
+    #[serde(default)]
+    pub drivers: Drivers,
     /// The type (`t2.micro`).
     pub instance_type: String,
     /// The key pair's name.

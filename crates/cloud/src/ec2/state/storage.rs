@@ -27,6 +27,10 @@ pub struct VolumeRecord {
     pub throughput: Option<i32>,
     /// What it holds at first.
     pub source: VolumeSource,
+    /// The image's layers that it lies over, if it is a root volume: its bytes alone are no system. They are those
+    /// that its image had at the launch, whatever becomes of the image.
+    #[serde(default)]
+    pub layers: Option<Vec<PathBuf>>,
     /// When it was made.
     pub create_time: Timestamp,
     /// Where it is in its life.
@@ -47,8 +51,18 @@ pub enum VolumeSource {
     Empty,
     /// An empty file system, over which an image's layers make the root.
     Root,
-    /// The bytes of an image's file.
-    CopyOf(PathBuf),
+    /// The bytes of the snapshot of this id.
+    Snapshot(String),
+}
+
+impl VolumeSource {
+    /// The snapshot that a volume is made of, if it is.
+    pub fn snapshot(&self) -> Option<&str> {
+        match self {
+            Self::Snapshot(id) => Some(id),
+            Self::Empty | Self::Root => None,
+        }
+    }
 }
 
 /// Where a volume is in its life.

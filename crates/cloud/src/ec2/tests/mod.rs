@@ -1,6 +1,7 @@
 //! Operations against a store, and instances against simulated machines.
 
 mod adoption;
+mod images;
 mod lifecycle;
 mod networks;
 mod operations;

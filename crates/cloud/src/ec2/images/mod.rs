@@ -1,18 +1,29 @@
 //! Images. The image store is their source of truth; EC2 shows it.
 
-use std::collections::BTreeSet;
+mod attributes;
+mod copy;
+mod create;
+mod deregister;
+pub mod mappings;
+mod register;
 
 use aws_wire::Error;
-use aws_wire::ec2::{
-    AttributeValue, BlockDeviceMapping, DeregisterImageRequest, DeregisterImageResult,
-    DescribeImageAttributeRequest, DescribeImagesRequest, DescribeImagesResult, EbsBlockDevice,
-    Image as WireImage, ImageAttribute, LaunchPermission, Tag,
+use aws_wire::ec2::{DescribeImagesRequest, DescribeImagesResult, Image as WireImage, StateReason, Tag};
+use jiff::Timestamp;
+use machine::images::{AMAZON, Image, ImageError, ImageState};
+
+pub use attributes::{
+    describe_image_attribute, disable_image_deprecation, disable_image_deregistration_protection,
+    enable_image_deprecation, enable_image_deregistration_protection, modify_image_attribute,
+    reset_image_attribute,
 };
-use machine::images::{AMAZON, BlockDevice, Image, ImageError, ImageState};
+pub use copy::copy_image;
+pub use create::create_image;
+pub use deregister::deregister_image;
+pub use register::{register_image, sriov};
 
 use super::errors;
-use super::request::{PAGE, page, required, select, stop_dry_run, truth};
-use super::state::InstanceRecord;
+use super::request::{PAGE, page, select, stop_dry_run, truth};
 use crate::api::filters::Field;
 use crate::api::tags::Tags;
 use crate::context::Ctx;
@@ -31,7 +42,7 @@ pub fn visible(ctx: &Ctx) -> Result<Vec<Image>, Error> {
     Ok(images)
 }
 
-fn is_visible(image: &Image, region: &str) -> bool {
+pub(super) fn is_visible(image: &Image, region: &str) -> bool {
     image.region.as_deref().is_none_or(|own| own == region)
 }
 
@@ -44,7 +55,20 @@ pub fn need(ctx: &Ctx, id: &str) -> Result<Image, Error> {
     image.filter(|image| is_visible(image, &ctx.region)).ok_or_else(|| errors::image_not_found(&[id]))
 }
 
-fn internal(error: ImageError) -> Error {
+/// The image with this id, which has to be the account's own.
+///
+/// # Errors
+/// As [`need`]; `AuthFailure` when it is Amazon's.
+fn need_own(ctx: &Ctx, id: &str) -> Result<Image, Error> {
+    let image = need(ctx, id)?;
+    if image.owner == AMAZON && image.alias_of.is_none() {
+        let message = format!("Not authorized for image:{}", image.id);
+        return Err(Error::with_status("AuthFailure", message, 403));
+    }
+    Ok(image)
+}
+
+pub(super) fn internal(error: ImageError) -> Error {
     Error::internal(format!("the image store: {error}"))
 }
 
@@ -80,12 +104,15 @@ impl Row {
         }
     }
 
+    fn is_public(&self) -> bool {
+        self.is_amazons() || self.image.shared.all
+    }
+
     fn is_launchable_by(&self, user: &str, account: &str) -> bool {
         match user {
-            "all" => self.is_amazons(),
-            "self" => self.owner == account,
-            // Nothing is ever shared with one particular account.
-            _ => false,
+            "all" => self.is_public(),
+            "self" => self.owner == account || self.image.shared.users.contains(account),
+            other => self.owner == other || self.image.shared.users.contains(other),
         }
     }
 }
@@ -98,13 +125,23 @@ const FIELDS: &[Field<Row>] = &[
     ("state", |row, is| is(state(row.image.state))),
     ("owner-id", |row, is| is(&row.owner)),
     ("owner-alias", |row, is| row.is_amazons() && is(AMAZON)),
-    ("is-public", |row, is| is(truth(row.is_amazons()))),
+    ("is-public", |row, is| is(truth(row.is_public()))),
     ("root-device-name", |row, is| is(&row.image.root_device)),
     ("root-device-type", |_, is| is("ebs")),
     ("virtualization-type", |_, is| is("hvm")),
     ("hypervisor", |_, is| is("xen")),
     ("image-type", |_, is| is("machine")),
-    ("ena-support", |_, is| is("true")),
+    ("ena-support", |row, is| is(truth(row.image.drivers.ena))),
+    ("sriov-net-support", |row, is| row.image.drivers.sriov.as_deref().is_some_and(is)),
+    ("platform-details", |_, is| is("Linux/UNIX")),
+    ("source-instance-id", |row, is| row.image.source_instance.as_deref().is_some_and(is)),
+    ("source-image-id", |row, is| source(&row.image).0.is_some_and(|id| is(&id))),
+    ("source-image-region", |row, is| source(&row.image).1.is_some_and(|region| is(&region))),
+    ("imds-support", |row, is| row.image.imds_v2 && is("v2.0")),
+    ("state-reason-message", |row, is| row.image.reason.as_deref().is_some_and(is)),
+    ("block-device-mapping.snapshot-id", |row, is| {
+        row.image.block_devices.iter().any(|d| d.snapshot.as_deref().is_some_and(is))
+    }),
     ("creation-date", |row, is| is(&date(&row.image))),
     ("block-device-mapping.device-name", |row, is| row.image.block_devices.iter().any(|d| is(&d.device))),
     ("block-device-mapping.volume-size", |row, is| {
@@ -139,10 +176,30 @@ pub fn describe_images(ctx: &Ctx, input: DescribeImagesRequest) -> Result<Descri
                 || input.owners.iter().any(|owner| row.belongs_to(owner, &ctx.account)))
             && (input.executable_users.is_empty()
                 || input.executable_users.iter().any(|user| row.is_launchable_by(user, &ctx.account)))
+            && (is_owners(row, &ctx.account)
+                || input.include_deprecated == Some(true)
+                || !is_deprecated(&row.image, Timestamp::now()))
             && selection.accepts(row)
     });
     let page = page(rows, input.max_results, input.next_token.as_deref(), PAGE, |row| &row.image.id)?;
     Ok(DescribeImagesResult { images: page.items.into_iter().map(to_wire).collect(), next_token: page.next })
+}
+
+/// Deprecated images are hidden from all but their owner.
+fn is_owners(row: &Row, account: &str) -> bool {
+    row.owner == account
+}
+
+fn is_deprecated(image: &Image, now: Timestamp) -> bool {
+    image.deprecation.is_some_and(|at| at <= now)
+}
+
+/// The image (and its region) that an image is a copy, or another id, of.
+fn source(image: &Image) -> (Option<String>, Option<String>) {
+    match &image.source_image {
+        Some(from) => (Some(from.id.clone()), Some(from.region.clone())),
+        None => (image.alias_of.clone(), None),
+    }
 }
 
 fn state(state: ImageState) -> &'static str {
@@ -155,14 +212,20 @@ fn state(state: ImageState) -> &'static str {
 
 /// The date in the form that EC2 gives it, which is a text: `2026-01-02T03:04:05.000Z`.
 fn date(image: &Image) -> String {
-    image.created.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
+    wire_date(image.created)
+}
+
+fn wire_date(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
 }
 
 fn to_wire(row: Row) -> WireImage {
     let creation_date = Some(date(&row.image));
-    let is_amazons = row.is_amazons();
+    let (is_amazons, is_public) = (row.is_amazons(), row.is_public());
     let location = format!("{}/{}", if is_amazons { AMAZON } else { &row.owner }, row.image.name);
     let image = row.image;
+    let (source_image_id, source_image_region) = source(&image);
+    let protection = if image.deregistration_protection { "enabled-without-cooldown" } else { "disabled" };
     WireImage {
         image_id: Some(image.id),
         image_location: Some(location),
@@ -170,20 +233,30 @@ fn to_wire(row: Row) -> WireImage {
         description: Some(image.description).filter(|text| !text.is_empty()),
         owner_id: Some(row.owner),
         image_owner_alias: is_amazons.then(|| AMAZON.to_owned()),
-        public: Some(is_amazons),
+        public: Some(is_public),
         state: Some(state(image.state).to_owned()),
         creation_date,
         architecture: Some(image.architecture),
         image_type: Some("machine".to_owned()),
         hypervisor: Some("xen".to_owned()),
         virtualization_type: Some("hvm".to_owned()),
-        ena_support: Some(true),
+        ena_support: Some(image.drivers.ena),
+        sriov_net_support: image.drivers.sriov,
+        imds_support: image.imds_v2.then(|| "v2.0".to_owned()),
+        deprecation_time: image.deprecation.map(wire_date),
+        deregistration_protection: Some(protection.to_owned()),
+        source_instance_id: image.source_instance,
+        state_reason: image.reason.map(|message| StateReason {
+            code: Some("Server.InternalError".to_owned()),
+            message: Some(message),
+        }),
         root_device_type: Some("ebs".to_owned()),
         root_device_name: Some(image.root_device),
-        block_device_mappings: image.block_devices.iter().map(mapping).collect(),
+        block_device_mappings: image.block_devices.iter().map(mappings::to_wire).collect(),
         platform_details: Some("Linux/UNIX".to_owned()),
         usage_operation: Some("RunInstances".to_owned()),
-        source_image_id: image.alias_of,
+        source_image_id,
+        source_image_region,
         tags: row
             .tags
             .iter()
@@ -191,65 +264,4 @@ fn to_wire(row: Row) -> WireImage {
             .collect(),
         ..WireImage::default()
     }
-}
-
-fn mapping(device: &BlockDevice) -> BlockDeviceMapping {
-    BlockDeviceMapping {
-        device_name: Some(device.device.clone()),
-        ebs: Some(EbsBlockDevice {
-            delete_on_termination: Some(device.delete_on_termination),
-            volume_size: i32::try_from(device.size_gib).ok(),
-            volume_type: Some(device.volume_type.clone()),
-            encrypted: Some(false),
-            ..EbsBlockDevice::default()
-        }),
-        ..BlockDeviceMapping::default()
-    }
-}
-
-/// `DescribeImageAttribute`
-pub fn describe_image_attribute(
-    ctx: &Ctx,
-    input: DescribeImageAttributeRequest,
-) -> Result<ImageAttribute, Error> {
-    let image = need(ctx, required(&input.image_id, "imageId")?)?;
-    stop_dry_run(input.dry_run)?;
-    let mut answer = ImageAttribute { image_id: Some(image.id.clone()), ..ImageAttribute::default() };
-    match required(&input.attribute, "attribute")? {
-        "description" => answer.description = Some(AttributeValue { value: Some(image.description) }),
-        "blockDeviceMapping" => {
-            answer.block_device_mappings = image.block_devices.iter().map(mapping).collect()
-        }
-        "launchPermission" if image.owner == AMAZON => {
-            answer
-                .launch_permissions
-                .push(LaunchPermission { group: Some("all".to_owned()), ..Default::default() });
-        }
-        "launchPermission" => {}
-        other => return Err(errors::unsupported(&format!("The image attribute {other}"))),
-    }
-    Ok(answer)
-}
-
-/// `DeregisterImage`. Unlike EC2 it refuses while an instance runs from the image, whose files they share.
-pub fn deregister_image(ctx: &Ctx, input: DeregisterImageRequest) -> Result<DeregisterImageResult, Error> {
-    let image = need(ctx, required(&input.image_id, "imageId")?)?;
-    if image.owner == AMAZON && image.alias_of.is_none() {
-        let message = format!("Not authorized for images:[{}]", image.id);
-        return Err(Error::with_status("AuthFailure", message, 403));
-    }
-    stop_dry_run(input.dry_run)?;
-    let in_use: BTreeSet<String> = ctx
-        .cloud
-        .store
-        .all::<InstanceRecord>()
-        .iter()
-        .filter(|instance| instance.state.lives())
-        .map(|instance| instance.image_id.clone())
-        .collect();
-    ctx.cloud.images.remove(&image.id, &in_use).map_err(|error| match error {
-        ImageError::InUse { .. } => Error::client("DependencyViolation", error.to_string()),
-        other => internal(other),
-    })?;
-    Ok(DeregisterImageResult { return_: Some(true), ..Default::default() })
 }
