@@ -68,6 +68,41 @@ pub struct SshConfig {
 }
 
 impl SshConfig {
+    /// Packer's defaults for a user.
+    pub fn new(username: impl Into<String>) -> Self {
+        Self {
+            ssh_host: None,
+            ssh_port: 22,
+            ssh_username: username.into(),
+            ssh_password: None,
+            ssh_private_key_file: None,
+            ssh_agent_auth: false,
+            ssh_certificate_file: None,
+            ssh_keypair_name: None,
+            ssh_ciphers: Vec::new(),
+            ssh_key_exchange_algorithms: Vec::new(),
+            ssh_clear_authorized_keys: false,
+            ssh_pty: false,
+            ssh_timeout: Duration::from_secs(300),
+            pause_before_connecting: Duration::ZERO,
+            ssh_handshake_attempts: 10,
+            ssh_disable_agent_forwarding: false,
+            ssh_keep_alive_interval: Some(Duration::from_secs(5)),
+            ssh_read_write_timeout: Duration::ZERO,
+            ssh_file_transfer_method: TransferMethod::Scp,
+            bastion: None,
+            proxy: None,
+            ssh_local_tunnels: Vec::new(),
+            ssh_remote_tunnels: Vec::new(),
+            ssh_interface: SshInterface::Default,
+            temporary_key: TemporaryKey {
+                temporary_key_pair_name: None,
+                temporary_key_pair_type: None,
+                temporary_key_pair_bits: None,
+            },
+        }
+    }
+
     /// Whether a temporary key pair is made for the build: when the template has no other way to log in.
     pub fn wants_temporary_key_pair(&self) -> bool {
         !self.ssh_agent_auth
