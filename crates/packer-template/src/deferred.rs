@@ -6,8 +6,19 @@ use crate::{
     context::{BuildData, Context},
     error::{Error, Errors},
     field::Field,
+    language::{self, Scope, Section},
     source::Place,
+    text,
 };
+
+/// What `.` is when an option is rendered late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dot {
+    /// The builder's own fields; a name that is not among them is an error.
+    Fields(&'static [&'static str]),
+    /// The build's values and the fields of the moment; other names have no value.
+    Values,
+}
 
 /// A string whose template expressions are evaluated late.
 #[derive(Clone, Debug)]
@@ -17,6 +28,8 @@ pub struct Deferred {
     pub(crate) place: Option<Place>,
     pub(crate) path: String,
     pub(crate) context: Context,
+    pub(crate) amazon: bool,
+    pub(crate) dot: Dot,
 }
 
 impl Deferred {
@@ -38,8 +51,30 @@ impl Deferred {
     /// # Errors
     /// An expression that fails, with its place in the template.
     pub fn render_with(&self, data: &BuildData, fields: &[(&str, &str)]) -> Result<String, Error> {
-        let _ = (data, fields);
-        Ok(self.text.clone())
+        let moment = fields.iter().map(|(name, value)| ((*name).to_owned(), Field::from(*value)));
+        let (dot, strict) = match self.dot {
+            Dot::Fields(_) => (data.fields.clone().into_iter().chain(moment).collect(), true),
+            Dot::Values => {
+                let values =
+                    data.values.iter().map(|(name, value)| (name.clone(), Field::from(value.as_str())));
+                (values.chain(moment).collect(), false)
+            }
+        };
+        let context = self.context.with_build(data.clone());
+        let section = Section::Options { amazon: self.amazon };
+        let scope = Scope::new(&context, section).with_dot(Field::Map(dot), strict);
+        language::render(&self.text, &scope)
+            .map_err(|error| text::locate(error, self.place.as_ref(), &self.path))
+    }
+
+    /// Checks what can be known before the build: that the expressions can be parsed, and name fields that there are.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let known = match self.dot {
+            Dot::Fields(known) => Some(known),
+            Dot::Values => None,
+        };
+        language::check(&self.text, known)
+            .map_err(|error| text::locate(error, self.place.as_ref(), &self.path))
     }
 }
 
@@ -75,6 +110,17 @@ impl DeferredMap {
         errors.into_result(rendered)
     }
 }
+
+/// The fields that amazon-ebs offers in late options.
+pub(crate) const AMAZON_FIELDS: &[&str] = &[
+    "BuildRegion",
+    "SourceAMI",
+    "SourceAMICreationDate",
+    "SourceAMIName",
+    "SourceAMIOwner",
+    "SourceAMIOwnerName",
+    "SourceAMITags",
+];
 
 /// The fields that amazon-ebs offers in late options: `{{ .SourceAMI }}` and its siblings.
 pub fn amazon_fields(

@@ -85,6 +85,20 @@ impl fmt::Display for Error {
     }
 }
 
+/// Something in a template that is allowed and most likely not meant: one line with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Warning(pub(crate) Error);
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        match &self.0.place {
+            Some(Place { source, span }) => write!(f, " ({}:{}:{})", source.name(), span.line, span.column),
+            None => Ok(()),
+        }
+    }
+}
+
 /// The part of a line to show, and how many characters stand before the place in it.
 fn excerpt(line: &str, column: usize) -> (String, usize) {
     // A tab is as wide as the terminal likes; a blank is as wide as the caret's line needs.

@@ -7,7 +7,7 @@ use crate::{
     block::Block,
     context::Context,
     deferred::{Deferred, DeferredMap},
-    error::{Error, Errors},
+    error::Errors,
 };
 
 /// The options of `amazon-ebs`, with Packer's defaults.
@@ -31,8 +31,8 @@ impl AmazonEbs {
     /// # Errors
     /// Everything wrong with them: unknown, refused or contradicting options, values of the wrong type, expressions
     /// that fail, missing options, missing files.
-    pub fn decode(block: &Block, _context: &Context) -> Result<Self, Errors> {
-        Err(Error::new(format!("{}: options cannot be read yet", block.kind)).into())
+    pub fn decode(block: &Block, context: &Context) -> Result<Self, Errors> {
+        super::amazon_decode::decode(block, context)
     }
 }
 
@@ -160,7 +160,7 @@ pub enum ImdsSupport {
 }
 
 /// The instance that the image is made from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct RunConfig {
     /// `source_ami`.
     pub source_ami: Option<String>,
@@ -313,8 +313,6 @@ pub struct BlockDevice {
     pub volume_size: Option<i32>,
 }
 
-/// How long waiting is done when `aws_polling` says nothing: Packer's 30 minutes for an image, in steps of 15 seconds
-/// at most.
 impl Polling {
     /// The pause between two questions, if set.
     pub fn delay(&self) -> Option<Duration> {

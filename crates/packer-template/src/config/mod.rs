@@ -5,9 +5,14 @@
 //! other.
 
 mod amazon;
+mod amazon_decode;
 mod communicator;
+mod kms;
+pub mod options;
+mod policy;
 mod post_processors;
 mod provisioners;
+mod reader;
 
 pub use amazon::{
     AccessConfig, AmazonEbs, AmiConfig, AssumeRole, BlockDevice, ImdsSupport, MetadataOptions, Polling,

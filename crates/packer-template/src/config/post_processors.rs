@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::{options, reader::Session};
 use crate::{
     block::Block,
     context::Context,
-    deferred::Deferred,
-    error::{Error, Errors},
+    deferred::{Deferred, Dot},
+    error::Errors,
 };
 
 /// The post-processor `manifest`.
@@ -27,8 +28,16 @@ impl Manifest {
     ///
     /// # Errors
     /// Everything wrong with them.
-    pub fn decode(block: &Block, _context: &Context) -> Result<Self, Errors> {
-        Err(unread(block))
+    pub fn decode(block: &Block, context: &Context) -> Result<Self, Errors> {
+        let session = Session::new(block, context);
+        let reader = session.reader(block, options::MANIFEST);
+        let manifest = Self {
+            output: reader.string("output").unwrap_or_else(|| "packer-manifest.json".to_owned()),
+            strip_path: reader.flag("strip_path"),
+            strip_time: reader.flag("strip_time"),
+            custom_data: reader.map("custom_data"),
+        };
+        session.finish(Some(manifest))
     }
 }
 
@@ -80,8 +89,32 @@ impl Checksum {
     ///
     /// # Errors
     /// Everything wrong with them.
-    pub fn decode(block: &Block, _context: &Context) -> Result<Self, Errors> {
-        Err(unread(block))
+    pub fn decode(block: &Block, context: &Context) -> Result<Self, Errors> {
+        let session = Session::new(block, context);
+        let reader = session.reader(block, options::CHECKSUM);
+        let mut checksum_types = Vec::new();
+        for (index, name) in reader.strings("checksum_types").iter().enumerate() {
+            match ChecksumType::ALL.iter().find(|(known, _)| known == name) {
+                Some((_, kind)) => checksum_types.push(*kind),
+                None => {
+                    let known = ChecksumType::ALL.map(|(name, _)| name).join(", ");
+                    reader.fail_at(
+                        "checksum_types",
+                        index,
+                        format!("there is no checksum '{name}'; there are {known}"),
+                    );
+                }
+            }
+        }
+        if checksum_types.is_empty() {
+            checksum_types.push(ChecksumType::Md5);
+        }
+        let output = reader.deferred(
+            "output",
+            "packer_{{.BuildName}}_{{.BuilderType}}_{{.ChecksumType}}.checksum",
+            Dot::Values,
+        );
+        session.finish(Some(Self { checksum_types, output }))
     }
 }
 
@@ -123,11 +156,73 @@ impl Compress {
     ///
     /// # Errors
     /// Everything wrong with them.
-    pub fn decode(block: &Block, _context: &Context) -> Result<Self, Errors> {
-        Err(unread(block))
+    pub fn decode(block: &Block, context: &Context) -> Result<Self, Errors> {
+        let session = Session::new(block, context);
+        let reader = session.reader(block, options::COMPRESS);
+        let output = reader.deferred("output", "packer_{{.BuildName}}_{{.BuilderType}}", Dot::Values);
+        let (archive, compression) = format(output.as_written(), reader.string("format").as_deref());
+        // Packer takes 0 for not set, and more than 9 for 9.
+        let compression_level = match reader.number::<i32>("compression_level", -1..=i64::from(i32::MAX)) {
+            None | Some(-1) => -1,
+            Some(level) => level.min(9),
+        };
+        session.finish(Some(Self { output, archive, compression, compression_level }))
     }
 }
 
-fn unread(block: &Block) -> Errors {
-    Error::new(format!("{}: options cannot be read yet", block.kind)).into()
+/// What the last one or two endings of a file's name say, `format` counting as one more. A name without a known ending
+/// makes a compressed tape archive.
+fn format(output: &str, format: Option<&str>) -> (Option<Archive>, Option<Compression>) {
+    let name = match format {
+        Some(format) => format!("{output}.{format}"),
+        None => output.to_owned(),
+    };
+    // Packer looks for endings of small letters and digits anywhere in the name.
+    let endings: Vec<&str> = name
+        .split('.')
+        .skip(1)
+        .map(|part| {
+            &part
+                [..part.find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit())).unwrap_or(part.len())]
+        })
+        .filter(|ending| !ending.is_empty())
+        .collect();
+    let (last, before) = match endings.as_slice() {
+        [] => ("", ""),
+        [last] => (*last, ""),
+        [.., before, last] => (*last, *before),
+    };
+    let archive = (before == "tar").then_some(Archive::Tar);
+    match last {
+        "zip" => (Some(Archive::Zip), None),
+        "tar" => (Some(Archive::Tar), None),
+        "gz" => (archive, Some(Compression::Gzip)),
+        "lz4" => (archive, Some(Compression::Lz4)),
+        "bgzf" => (archive, Some(Compression::Bgzf)),
+        _ => (Some(Archive::Tar), Some(Compression::Gzip)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats() {
+        let cases = [
+            ("a.tar.gz", None, (Some(Archive::Tar), Some(Compression::Gzip))),
+            ("a.gz", None, (None, Some(Compression::Gzip))),
+            ("a.zip", None, (Some(Archive::Zip), None)),
+            ("a.tar", None, (Some(Archive::Tar), None)),
+            ("a.tar.lz4", None, (Some(Archive::Tar), Some(Compression::Lz4))),
+            ("a.bgzf", None, (None, Some(Compression::Bgzf))),
+            ("a", None, (Some(Archive::Tar), Some(Compression::Gzip))),
+            ("a.unknown", None, (Some(Archive::Tar), Some(Compression::Gzip))),
+            ("packer_{{.BuildName}}", Some("zip"), (Some(Archive::Zip), None)),
+            ("packer", Some("tar.gz"), (Some(Archive::Tar), Some(Compression::Gzip))),
+        ];
+        for (output, given, expected) in cases {
+            assert_eq!(format(output, given), expected, "{output} {given:?}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The expressions in a template's strings: Go's `text/template` with Packer's functions.
 //!
-//! [`parse`] turns a string into pieces, [`evaluate`] renders them. What is refused by name: `define`, `template`,
+//! The parser turns a string into pieces, the evaluation renders them. What is refused by name: `define`, `template`,
 //! `block`, `break`, `continue`, and the functions that ask a secret store (`consul_key`, `vault`,
 //! `aws_secretsmanager`).
 
@@ -8,6 +8,7 @@ mod ast;
 mod builtins;
 mod compare;
 mod evaluate;
+mod fields;
 mod functions;
 mod gotime;
 mod lexer;
@@ -16,8 +17,6 @@ mod printf;
 
 pub(crate) use evaluate::{Scope, Section};
 pub(crate) use functions::clean_resource_name;
-
-use ast::Piece;
 
 /// What is wrong with an expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,10 +58,15 @@ pub(crate) fn render(text: &str, scope: &Scope<'_>) -> Result<String, Expression
     if !text.contains("{{") {
         return Ok(text.to_owned());
     }
-    evaluate::evaluate(text, &parse(text)?, scope)
+    evaluate::evaluate(text, &parser::parse(text)?, scope)
 }
 
-/// Checks that a string can be parsed, for options that are rendered late.
-pub(crate) fn parse(text: &str) -> Result<Vec<Piece>, ExpressionError> {
-    parser::parse(text)
+/// Checks a string that is rendered later: that it can be parsed, and that the names it looks up in `.` are among
+/// `known`, if those are.
+pub(crate) fn check(text: &str, known: Option<&[&str]>) -> Result<(), ExpressionError> {
+    if !text.contains("{{") {
+        return Ok(());
+    }
+    let pieces = parser::parse(text)?;
+    known.map_or(Ok(()), |known| fields::check(&pieces, known))
 }
