@@ -84,7 +84,7 @@ fn tables<'i>(
             }
         }
         other => faults.push(
-            Fault::new(at, format!("`{}` is a {}, not a check", kind.name, other.type_str()))
+            Fault::new(at, format!("`{}` must be a table, not this {}", kind.name, other.type_str()))
                 .help(Some(format!("write each as a table that begins with [[{}]]", kind.name))),
         ),
     }

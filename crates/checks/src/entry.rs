@@ -19,6 +19,20 @@ pub(crate) struct Entry<'i> {
     faults: Vec<Fault>,
 }
 
+/// Serde's message in words of people who do not write Rust.
+fn plain(message: &str) -> String {
+    const WORDS: [(&str, &str); 6] = [
+        ("expected a string", "expected text"),
+        ("expected a sequence", "expected a list"),
+        ("expected usize", "expected a count"),
+        ("expected u8", "expected a number from 0 to 255"),
+        ("expected u16", "expected a number from 0 to 65535"),
+        ("expected u32", "expected a number from 0 to 4294967295"),
+    ];
+    let known = WORDS.iter().find_map(|(theirs, ours)| Some((message.strip_suffix(theirs)?, ours)));
+    known.map_or_else(|| message.to_owned(), |(start, ours)| format!("{start}{ours}"))
+}
+
 impl<'i> Entry<'i> {
     pub(crate) fn new(kind: &str, at: usize, table: DeTable<'i>) -> Self {
         Self {
@@ -42,7 +56,7 @@ impl<'i> Entry<'i> {
             Ok(value) => Some(value),
             Err(error) => {
                 let at = error.span().map_or(value_at, |span| span.start);
-                self.faults.push(Fault::new(at, format!("`{key}`: {}", error.message())));
+                self.faults.push(Fault::new(at, format!("`{key}`: {}", plain(error.message()))));
                 None
             }
         }

@@ -3,7 +3,7 @@
 use crate::answer::{Answers, Question, Unknown, quote};
 use crate::check::Expectation;
 use crate::entry::Entry;
-use crate::values::{AbsolutePath, Quantity};
+use crate::values::{AbsolutePath, Quantity, Several};
 use crate::verdict::Findings;
 
 /// What must be mounted at a path, or that nothing is.
@@ -24,7 +24,7 @@ pub(super) fn read(entry: &mut Entry<'_>) -> Vec<Box<dyn Expectation>> {
     let device = entry.optional("device");
     let label = entry.optional("label");
     let file_system = entry.optional("type");
-    let options = entry.optional("options").unwrap_or_default();
+    let options = entry.optional::<Several<String>>("options").map(|options| options.0).unwrap_or_default();
     let size = entry.optional("size");
     if !mounted {
         entry

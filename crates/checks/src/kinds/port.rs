@@ -46,7 +46,13 @@ struct Port {
 pub(super) fn read(entry: &mut Entry<'_>) -> Vec<Box<dyn Expectation>> {
     let port: Option<u16> = entry.required("port");
     let protocol = entry.optional("protocol").unwrap_or_default();
-    let address = entry.optional("address");
+    let address = entry.optional::<String>("address").and_then(|text| {
+        let address = text.parse().ok();
+        if address.is_none() {
+            entry.complain(Some("address"), format!("`address`: \"{text}\" is no IP address"));
+        }
+        address
+    });
     let listening = entry.optional("listening").unwrap_or(true);
     if port == Some(0) {
         entry.complain(Some("port"), "port 0 is none");
