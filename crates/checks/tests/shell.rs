@@ -1,3 +1,5 @@
+//! The probe's script, run by the shells of this machine.
+
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::HashMap;
