@@ -91,3 +91,44 @@ pub trait Communicator: Send + Sync {
     /// Closes the connection and connects again: after a reboot, or for a step that needs a new login.
     async fn reconnect(&self) -> Result<(), CommunicatorError>;
 }
+
+/// The connection of a template that wants none (`"communicator": "none"`): everything asked of it is refused.
+#[derive(Debug, Clone, Copy)]
+pub struct NoCommunicator;
+
+#[async_trait]
+impl Communicator for NoCommunicator {
+    async fn run(&self, _command: &str, _output: &dyn Output) -> Result<Exit, CommunicatorError> {
+        Err(CommunicatorError::None)
+    }
+
+    async fn upload(
+        &self,
+        _path: &str,
+        _content: &mut (dyn AsyncRead + Send + Unpin),
+        _length: u64,
+        _mode: u32,
+    ) -> Result<(), CommunicatorError> {
+        Err(CommunicatorError::None)
+    }
+
+    async fn upload_dir(&self, _destination: &str, _source: &str) -> Result<(), CommunicatorError> {
+        Err(CommunicatorError::None)
+    }
+
+    async fn download(
+        &self,
+        _path: &str,
+        _sink: &mut (dyn AsyncWrite + Send + Unpin),
+    ) -> Result<(), CommunicatorError> {
+        Err(CommunicatorError::None)
+    }
+
+    async fn download_dir(&self, _source: &str, _destination: &Path) -> Result<(), CommunicatorError> {
+        Err(CommunicatorError::None)
+    }
+
+    async fn reconnect(&self) -> Result<(), CommunicatorError> {
+        Err(CommunicatorError::None)
+    }
+}

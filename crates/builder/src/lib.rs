@@ -3,9 +3,12 @@
 //! What a template says is `packer_template`'s to know. Here it is carried out: launch, connect, provision, snapshot,
 //! post-process, clean up. Nothing here knows whether the other end is AWS or the local cloud.
 
+pub mod amazon;
 pub mod artifact;
+pub mod aws;
 pub mod communicator;
 pub mod provision;
 pub mod selection;
 pub mod ssh;
+pub mod steps;
 pub mod ui;
