@@ -25,18 +25,20 @@ pub(super) fn read(entry: &mut Entry<'_>) -> Vec<Box<dyn Expectation>> {
 }
 
 impl Package {
-    /// Asks each package manager that there is: `dpkg STATUS|VERSION` or `rpm VERSION-RELEASE` for what is installed, and
-    /// `asked MANAGER` in any case. RPM says that a package is not installed on standard output.
+    /// Asks the package managers that there are, until one has it: `asked MANAGER`, then `dpkg STATUS|VERSION` or
+    /// `rpm VERSION-RELEASE`. RPM says that a package is not installed on standard output.
     fn question(&self) -> Question {
         let name = quote(&self.name.0);
         Question::new(format!(
             "if command -v dpkg-query >/dev/null 2>&1; then
     echo 'asked dpkg'
-    dpkg-query -W -f='dpkg ${{Status}}|${{Version}}\\n' -- {name} 2>/dev/null
+    found=$(dpkg-query -W -f='dpkg ${{Status}}|${{Version}}\n' -- {name} 2>/dev/null)
+    printf '%s\n' \"$found\"
+    case $found in *' installed|'*) exit 0 ;; esac
 fi
 if command -v rpm >/dev/null 2>&1; then
     echo 'asked rpm'
-    rpm -q --queryformat 'rpm %{{EPOCH}}:%{{VERSION}}-%{{RELEASE}}\\n' {name} 2>&1
+    rpm -q --queryformat 'rpm %{{EPOCH}}:%{{VERSION}}-%{{RELEASE}}\n' {name} 2>&1
 fi
 exit 0"
         ))
@@ -50,8 +52,7 @@ struct Installed<'a> {
     version: &'a str,
 }
 
-/// What the package managers said: what is installed, if it is. dpkg's word comes first; where both know a package, rpm's
-/// is a second-hand one.
+/// What the package managers said: what is installed, if it is.
 fn installed(text: &str) -> Result<Option<Installed<'_>>, Unknown> {
     let mut asked = false;
     let mut found = None;
@@ -67,7 +68,7 @@ fn installed(text: &str) -> Result<Option<Installed<'_>>, Unknown> {
         } else if let Some(version) = line.strip_prefix("rpm ") {
             let version = version.strip_prefix("(none):").unwrap_or(version);
             found.get_or_insert(Installed { format: Format::Rpm, version });
-        } else if !line.ends_with("is not installed") {
+        } else if !line.is_empty() && !line.ends_with("is not installed") {
             return Err(Unknown(format!("rpm says \"{line}\"")));
         }
     }
