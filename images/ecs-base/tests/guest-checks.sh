@@ -115,6 +115,16 @@ check "stop JOB" says 0 '^ecs stop/waiting$' stop ecs
 check "stop of a stopped job" says 1 '^stop: Unknown instance: ' stop ecs
 check "initctl status JOB" says 0 '^ecs stop/waiting$' initctl status ecs
 check "start JOB" says 0 '^ecs start/running, process [0-9]+$' as_ec2_user sudo start ecs
+without_docker() {
+    local result=0
+    stop ecs >/dev/null
+    systemctl --quiet stop docker.socket docker.service
+    says 1 '^start: Job failed to start$' start ecs && says 3 '^inactive$' systemctl is-active docker || result=1
+    systemctl --quiet start docker.socket docker.service
+    start ecs >/dev/null
+    return "$result"
+}
+check "the agent needs Docker and does not start it" without_docker
 check "restart JOB" says 0 '^ecs start/running, process [0-9]+$' restart ecs
 check "start of an unknown job" says 1 '^start: Unknown job: nothing$' start nothing
 check "initctl list" says 0 '^ecs ' initctl list
