@@ -1,21 +1,25 @@
 """Measures what docs/performance.md promises and prints a table. Asserts nothing, keeps nothing.
 
     make bench                      everything
-    make bench BENCH=daemon         a part of it: deploy, daemon, describe
+    make bench BENCH=daemon         a part of it: deploy, daemon, describe, image
 
 Run it on a machine that does nothing else.
 """
 
+import functools
 import itertools
 import json
 import os
 import pathlib
 import re
+import shutil
+import signal
 import socket
 import sqlite3
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 import uuid
@@ -32,6 +36,8 @@ import seed  # noqa: E402
 from waiting import until  # noqa: E402
 
 STACK = "todobackend"
+# What `build --watch` says when all steps from the changed one on have succeeded.
+WATCH_GREEN = "waiting for changes"
 
 
 class Table:
@@ -321,12 +327,128 @@ def deployments(table, runs=5):
         cloud.discard()
 
 
+# Image builds.
+
+
+def image_folder():
+    """A copy of the acceptance input's image half, since builds leave files beside their template."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="drydock-bench-", dir="/var/tmp"))
+    shutil.copytree(seed.image(), folder / "image")
+    return folder / "image"
+
+
+def timed(run):
+    begun = time.monotonic()
+    run()
+    return time.monotonic() - begun
+
+
+def validation(folder, program, *arguments, runs=15):
+    """Milliseconds of a whole process that validates the template."""
+    command = [program, "validate", *arguments, "packer.json"]
+    env = clouds.environment()
+    run = functools.partial(
+        subprocess.run, command, cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+    )
+    return median([timed(run) * 1000 for _ in range(runs)])
+
+
+def watched(cloud, folder, runs=5):
+    """Seconds from a saved script to the green step."""
+    script = folder / "scripts/time.sh"
+    log = folder.parent / "watch.log"
+    with log.open("w") as out:
+        watch = subprocess.Popen(
+            [clouds.BINARY, "build", "--watch", "--state", cloud.state, "packer.json"],
+            cwd=folder,
+            env=clouds.environment(),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
+        greens = lambda: log.read_text().count(WATCH_GREEN)  # noqa: E731
+        taken = []
+        try:
+            until("the first build is done", lambda: greens() or watch.poll() is not None, 120, 0.1)
+            for turn in range(1, runs + 1):
+                script.write_text(script.read_text() + f"\n# {turn}\n")
+                begun = time.monotonic()
+                until("the step is green", lambda seen=turn: greens() > seen or watch.poll() is not None, 60, 0.01)
+                if watch.poll() is not None:
+                    sys.exit(f"build --watch ended:\n{log.read_text()}")
+                taken.append(time.monotonic() - begun)
+        finally:
+            watch.send_signal(signal.SIGINT)
+            watch.wait(60)
+    return median(taken)
+
+
+def occupied(path):
+    """Megabytes that the files below a directory take on disk."""
+    return sum(file.stat().st_blocks * 512 for file in path.rglob("*") if file.is_file()) / 1e6
+
+
+def snapshots(cloud, table):
+    """What a snapshot of a volume of 20 GiB takes on disk and how long it lasts, with little and with more in use."""
+    ec2 = cloud.client("ec2")
+    launched = ec2.run_instances(
+        ImageId=seed.parameter("ApplicationImageId"),
+        MinCount=1,
+        MaxCount=1,
+        InstanceType="t3.micro",
+        BlockDeviceMappings=[{"DeviceName": "/dev/xvdcy", "Ebs": {"VolumeSize": 20}}],
+    )
+    id = launched["Instances"][0]["InstanceId"]
+    until("it runs", lambda: cloud.instances("running"), 30)
+    cloud.exec(id, "sh", "-c", "mkfs.ext4 -q /dev/xvdcy && mkdir -p /data && mount /dev/xvdcy /data")
+    [volume] = [
+        mapping["Ebs"]["VolumeId"]
+        for mapping in ec2.describe_instances(InstanceIds=[id])["Reservations"][0]["Instances"][0][
+            "BlockDeviceMappings"
+        ]
+        if mapping["DeviceName"] == "/dev/xvdcy"
+    ]
+    for megabytes in (0, 500):
+        cloud.exec(id, "sh", "-c", f"head -c {megabytes}M /dev/urandom >/data/file && sync")
+        before = occupied(pathlib.Path(cloud.state))
+        begun = time.monotonic()
+        snapshot = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+        state = lambda: ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0]["State"]  # noqa: E731
+        until("the snapshot is completed", lambda: state() == "completed", 60, 0.01)
+        taken = time.monotonic() - begun
+        added = occupied(pathlib.Path(cloud.state)) - before
+        table.row(f"snapshot of a 20 GiB volume with {megabytes} MB in it", f"{taken:.2f} s", "")
+        table.row("  takes on disk", f"{added:.0f} MB", "what is in use")
+    ec2.terminate_instances(InstanceIds=[id])
+
+
+def image(table, runs=5):
+    cloud = clouds.Cloud().start()
+    folder = image_folder()
+    try:
+        prepare(cloud)
+        cloud.run("cloud", "adopt", f"{seed.source_image()}=ecs-base")
+        ours = [timed(lambda: cloud.run("build", "packer.json", cwd=folder)) for _ in range(runs)]
+        table.row("build of the seed's image", f"{median(ours):.1f} s", "< 12 s")
+        packer = [
+            timed(lambda: cloud.run("exec", "--", "packer", "build", "packer.json", cwd=folder)) for _ in range(2)
+        ]
+        table.row("  the same by Packer 1.6.6", f"{median(packer):.1f} s", "< 30 s")
+        table.row("  from a saved script to a green step, --watch", f"{watched(cloud, folder):.2f} s", "< 3 s")
+        snapshots(cloud, table)
+        table.row("validate the seed's template", f"{validation(folder, clouds.BINARY):.1f} ms", "< 20 ms")
+        table.row("  the same by Packer 1.6.6", f"{validation(folder, 'packer'):.0f} ms", "")
+    finally:
+        cloud.discard()
+        shutil.rmtree(folder.parent)
+
+
 def daemon(table):
     table.row("daemon ready, state used before", f"{ready():.0f} ms", "< 100 ms")
     table.row("daemon resident, idle", f"{resident():.1f} MB", "< 40 MB")
 
 
-PARTS = {"deploy": deployments, "daemon": daemon, "describe": describe_instances}
+PARTS = {"deploy": deployments, "daemon": daemon, "describe": describe_instances, "image": image}
 
 
 def main():

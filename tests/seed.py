@@ -4,6 +4,7 @@ They are not part of this repository. `DRYDOCK_SEED` names their directory; by d
 checkout. Where it is not, templates of our own with the same demands take its place.
 """
 
+import json
 import os
 import pathlib
 
@@ -43,6 +44,16 @@ def parameter(name):
 
 def first_run():
     return directory() / "packer-ecs/files/firstrun.sh"
+
+
+def image():
+    """The folder of the image's template."""
+    return directory() / "packer-ecs"
+
+
+def source_image():
+    """The AMI that the image is built from."""
+    return json.loads((image() / "packer.json").read_text())["builders"][0]["source_ami"]
 
 
 def ids(image):
