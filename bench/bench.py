@@ -388,6 +388,20 @@ def occupied(path):
     return sum(file.stat().st_blocks * 512 for file in path.rglob("*") if file.is_file()) / 1e6
 
 
+def snapshot(cloud, volume):
+    """Seconds and megabytes that a snapshot takes."""
+    ec2, state = cloud.client("ec2"), pathlib.Path(cloud.state)
+    before, begun = occupied(state), time.monotonic()
+    id = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+    until(
+        "the snapshot is completed",
+        lambda: ec2.describe_snapshots(SnapshotIds=[id])["Snapshots"][0]["State"] == "completed",
+        60,
+        0.01,
+    )
+    return time.monotonic() - begun, occupied(state) - before
+
+
 def snapshots(cloud, table):
     """What a snapshot of a volume of 20 GiB takes on disk and how long it lasts, with little and with more in use."""
     ec2 = cloud.client("ec2")
@@ -410,13 +424,7 @@ def snapshots(cloud, table):
     ]
     for megabytes in (0, 500):
         cloud.exec(id, "sh", "-c", f"head -c {megabytes}M /dev/urandom >/data/file && sync")
-        before = occupied(pathlib.Path(cloud.state))
-        begun = time.monotonic()
-        snapshot = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
-        state = lambda: ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0]["State"]  # noqa: E731
-        until("the snapshot is completed", lambda: state() == "completed", 60, 0.01)
-        taken = time.monotonic() - begun
-        added = occupied(pathlib.Path(cloud.state)) - before
+        taken, added = snapshot(cloud, volume)
         table.row(f"snapshot of a 20 GiB volume with {megabytes} MB in it", f"{taken:.2f} s", "")
         table.row("  takes on disk", f"{added:.0f} MB", "what is in use")
     ec2.terminate_instances(InstanceIds=[id])
