@@ -5,8 +5,12 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use crate::{
+    context::Context,
+    error::Error,
+    language::{self, Scope, Section},
     node::Entry,
     source::{Source, Span},
+    text,
 };
 
 /// The options of one builder, provisioner or post-processor as written, without the keys that Packer itself reads
@@ -66,12 +70,36 @@ pub struct Provisioner {
     pub timeout: Duration,
     /// How often it is tried again, possibly with template functions (`max_retries`).
     pub max_retries: Option<String>,
+    /// Where `max_retries` stands.
+    pub max_retries_span: Span,
 }
 
 impl Provisioner {
-    /// Its options in one build: `override` applied.
+    /// Its options in one build, which is named as the builder's name is written: `override` applied.
     pub fn block_for(&self, build: &str) -> Block {
         self.overrides.get(build).map_or_else(|| self.block.clone(), |over| self.block.merged(over))
+    }
+
+    /// How often it is tried again after it has failed: `max_retries` rendered; a negative number is none, as in
+    /// Packer.
+    ///
+    /// # Errors
+    /// An expression that fails, or a text that is no whole number.
+    pub fn retries(&self, context: &Context) -> Result<u32, Error> {
+        let Some(written) = &self.max_retries else { return Ok(0) };
+        let path = format!("{}/max_retries", self.block.path);
+        // Packer renders it outside of the build.
+        let outside = Context { build: None, ..context.clone() };
+        let scope = Scope::new(&outside, Section::Options { amazon: false });
+        let place = self.block.source.place(self.max_retries_span);
+        let rendered =
+            language::render(written, &scope).map_err(|error| text::locate(error, Some(&place), &path))?;
+        match rendered.parse::<i64>() {
+            Ok(number) => Ok(u32::try_from(number.max(0)).unwrap_or(u32::MAX)),
+            Err(_) => Err(Error::new(format!("'max_retries' must be a whole number, not '{rendered}'"))
+                .at(&self.block.source, self.max_retries_span)
+                .path(path)),
+        }
     }
 }
 
@@ -88,7 +116,7 @@ pub struct PostProcessor {
     pub keep_input_artifact: Option<bool>,
 }
 
-/// `only` and `except`: names of builds.
+/// `only` and `except`: names of builders as they are written, expressions and all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// The only builds it is for; empty for all.

@@ -22,7 +22,7 @@ struct Pending {
     place: Option<Place>,
 }
 
-pub(crate) fn resolve(template: &Template, inputs: &VarInputs, host: &Host) -> Result<Variables, Errors> {
+pub(crate) fn resolve(template: &Template, inputs: &VarInputs, host: &Host) -> (Variables, Option<Errors>) {
     let mut errors = Collector::default();
     let given = given(inputs, &mut errors);
     let mut pending: IndexMap<&str, Pending> = IndexMap::new();
@@ -54,7 +54,9 @@ pub(crate) fn resolve(template: &Template, inputs: &VarInputs, host: &Host) -> R
     values.sort_by(|a, _, b, _| pending.get_index_of(a.as_str()).cmp(&pending.get_index_of(b.as_str())));
     let sensitive = template.variables.values().filter(|variable| variable.sensitive);
     let sensitive = sensitive.map(|variable| variable.name.clone()).collect();
-    errors.into_result(Variables { values, sensitive })
+    let names = template.variables.keys().map(String::as_str).chain(pending.keys().copied());
+    let failed = names.filter(|name| !values.contains_key(*name)).map(str::to_owned).collect();
+    (Variables { values, sensitive, failed }, errors.into_result(()).err())
 }
 
 /// A value of the command line.

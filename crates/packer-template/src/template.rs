@@ -5,7 +5,8 @@ use indexmap::IndexMap;
 use crate::{
     block::{Builder, PostProcessor, Provisioner},
     context::Context,
-    error::Errors,
+    error::{Error, Errors},
+    parse::Depth,
     source::Source,
     variables::Variable,
 };
@@ -39,7 +40,27 @@ impl Template {
     /// # Errors
     /// Everything wrong with its structure, each with its place.
     pub fn parse(source: &Source) -> Result<Self, Errors> {
-        crate::parse::parse(source)
+        let (template, errors) = Self::parse_leniently(source);
+        match (template, errors) {
+            (_, Some(errors)) => Err(errors),
+            (Some(template), None) => Ok(template),
+            (None, None) => Err(Error::new("the template cannot be read").into()),
+        }
+    }
+
+    /// Reads a template as far as it can be read, so that more can be said about it than what is wrong with its
+    /// structure. None when it is no JSON object.
+    pub fn parse_leniently(source: &Source) -> (Option<Self>, Option<Errors>) {
+        crate::parse::parse(source, Depth::Whole)
+    }
+
+    /// Reads a template and looks at its structure only, as `-syntax-only` does: not at names that it refers to, nor
+    /// at the version of Packer that it wants.
+    ///
+    /// # Errors
+    /// Everything wrong with its structure, each with its place.
+    pub fn parse_syntax(source: &Source) -> Result<(), Errors> {
+        crate::parse::parse(source, Depth::Syntax).1.map_or(Ok(()), Err)
     }
 
     /// The builds in order of name, as Packer runs them: the builders' names rendered.

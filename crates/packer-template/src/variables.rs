@@ -50,6 +50,8 @@ pub enum VarInput {
 pub struct Variables {
     pub(crate) values: IndexMap<String, String>,
     pub(crate) sensitive: Vec<String>,
+    /// Declared variables that have no value because of an error.
+    pub(crate) failed: Vec<String>,
 }
 
 impl Variables {
@@ -60,6 +62,13 @@ impl Variables {
     /// Variables that have no value, variable files that are no objects of strings, defaults that do not render, and
     /// values for variables that the template does not declare.
     pub fn resolve(template: &Template, inputs: &VarInputs, host: &Host) -> Result<Self, Errors> {
+        let (variables, errors) = Self::resolve_leniently(template, inputs, host);
+        errors.map_or(Ok(variables), Err)
+    }
+
+    /// The same as far as it goes. Options that use a variable which got no value are passed over in silence by the
+    /// checks, since that error is told already.
+    pub fn resolve_leniently(template: &Template, inputs: &VarInputs, host: &Host) -> (Self, Option<Errors>) {
         crate::resolve::resolve(template, inputs, host)
     }
 

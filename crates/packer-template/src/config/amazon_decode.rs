@@ -124,7 +124,7 @@ fn ami(reader: &Reader<'_>, access: &AccessConfig) -> AmiConfig {
 fn ami_name(reader: &Reader<'_>) -> String {
     let Some(name) = reader.string("ami_name") else {
         if !reader.has("ami_name") {
-            let help = "a name is used once: \"my-image {{timestamp}}\"".to_owned();
+            let help = "a name can be used once only: \"my-image {{timestamp}}\"".to_owned();
             reader.fail_with("ami_name", "'ami_name' is missing", Some(help));
         } else {
             reader.fail("ami_name", "'ami_name' must have 3 to 128 characters");

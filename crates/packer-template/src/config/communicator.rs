@@ -222,7 +222,7 @@ fn ssh(reader: &Reader<'_>, session: &Session<'_>) -> SshConfig {
         ssh_port: port(reader, "ssh_port", 22),
         ssh_username: username(reader),
         ssh_password: reader.string("ssh_password"),
-        ssh_private_key_file: key_file(reader, session, "ssh_private_key_file"),
+        ssh_private_key_file: private_key(reader, session, "ssh_private_key_file"),
         ssh_agent_auth: reader.flag("ssh_agent_auth"),
         ssh_certificate_file: key_file(reader, session, "ssh_certificate_file"),
         ssh_keypair_name: reader.string("ssh_keypair_name"),
@@ -278,6 +278,17 @@ fn key_file(reader: &Reader<'_>, session: &Session<'_>, name: &str) -> Option<St
     Some(file)
 }
 
+/// A file with a private key.
+fn private_key(reader: &Reader<'_>, session: &Session<'_>, name: &str) -> Option<String> {
+    let file = key_file(reader, session, name)?;
+    // PEM and OpenSSH's own form both say so in their first line.
+    let is_key = |text: String| text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----");
+    if session.read(&file).is_some_and(|text| !is_key(text)) {
+        reader.fail(name, format!("'{file}' holds no private key"));
+    }
+    Some(file)
+}
+
 fn keep_alive(reader: &Reader<'_>) -> Option<Duration> {
     match reader.nanoseconds("ssh_keep_alive_interval") {
         None | Some(0) => Some(Duration::from_secs(5)),
@@ -298,9 +309,7 @@ fn transfer_method(reader: &Reader<'_>) -> TransferMethod {
 }
 
 fn bastion(reader: &Reader<'_>, session: &Session<'_>) -> Option<Bastion> {
-    let own = |bastion: &str, machine: &str| {
-        if reader.has(bastion) { key_file(reader, session, bastion) } else { reader.string(machine) }
-    };
+    let or_the_machines = |own: Option<String>, machine: &str| own.or_else(|| reader.string(machine));
     let bastion = Bastion {
         ssh_bastion_host: reader.string("ssh_bastion_host")?,
         ssh_bastion_port: port(reader, "ssh_bastion_port", 22),
@@ -311,8 +320,14 @@ fn bastion(reader: &Reader<'_>, session: &Session<'_>) -> Option<Bastion> {
         ssh_bastion_password: reader.string("ssh_bastion_password"),
         ssh_bastion_interactive: reader.flag("ssh_bastion_interactive"),
         ssh_bastion_agent_auth: reader.flag("ssh_bastion_agent_auth"),
-        ssh_bastion_private_key_file: own("ssh_bastion_private_key_file", "ssh_private_key_file"),
-        ssh_bastion_certificate_file: own("ssh_bastion_certificate_file", "ssh_certificate_file"),
+        ssh_bastion_private_key_file: or_the_machines(
+            private_key(reader, session, "ssh_bastion_private_key_file"),
+            "ssh_private_key_file",
+        ),
+        ssh_bastion_certificate_file: or_the_machines(
+            key_file(reader, session, "ssh_bastion_certificate_file"),
+            "ssh_certificate_file",
+        ),
     };
     let known = bastion.ssh_bastion_agent_auth
         || bastion.ssh_bastion_password.is_some()

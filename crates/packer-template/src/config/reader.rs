@@ -1,6 +1,11 @@
 //! Reading options: expressions rendered, values converted as laxly as Packer does, everything wrong collected.
 
-use std::{cell::RefCell, collections::BTreeMap, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 use super::options::{INTERNAL, Opt, Support};
 use crate::{
@@ -25,6 +30,9 @@ pub(super) struct Session<'a> {
     dot: Field,
     errors: RefCell<Collector>,
     warnings: RefCell<Vec<Warning>>,
+    /// Paths of options that could not be read. One error about an option is enough: what is said about its value
+    /// afterwards would be about the value that is missing because of it.
+    broken: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Session<'a> {
@@ -40,6 +48,7 @@ impl<'a> Session<'a> {
             dot: values.unwrap_or(Field::Nil),
             errors: RefCell::default(),
             warnings: RefCell::default(),
+            broken: RefCell::default(),
         }
     }
 
@@ -79,10 +88,19 @@ impl<'a> Session<'a> {
         Scope::new(self.context, Section::Options { amazon: self.amazon }).with_dot(self.dot.clone(), false)
     }
 
-    /// A file's or directory's being there. A relative path counts from the working directory; `~` is the user's home.
+    /// Whether a file or directory is there. A relative path counts from the working directory; `~` is the user's home.
     pub(super) fn exists(&self, path: &str) -> bool {
+        self.context.host.files.exists(&self.from_home(path))
+    }
+
+    /// A file's text; none when it is not there or is no text.
+    pub(super) fn read(&self, path: &str) -> Option<String> {
+        self.context.host.files.read(&self.from_home(path))
+    }
+
+    fn from_home(&self, path: &str) -> PathBuf {
         let host = &self.context.host;
-        host.files.exists(&host.cwd.join(expand_home(path, host.env.get("HOME").map(String::as_str))))
+        host.cwd.join(expand_home(path, host.env.get("HOME").map(String::as_str)))
     }
 
     /// The same, for paths in which Packer does not know `~`.
@@ -165,6 +183,20 @@ impl<'a> Reader<'a> {
         self.session.errors.borrow_mut().push(error);
     }
 
+    /// Records that an option, or a part of it, cannot be read.
+    fn broken(&self, path: &str, error: Error) {
+        self.session.broken.borrow_mut().insert(path.to_owned());
+        self.push(error);
+    }
+
+    /// Whether an option or any part of it could not be read.
+    fn is_broken(&self, path: &str) -> bool {
+        let inside = |broken: &String| {
+            broken.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.session.broken.borrow().iter().any(inside)
+    }
+
     /// The entry of an option; `null` counts as none.
     fn entry(&self, name: &str) -> Option<&'a Entry> {
         let any_case = self.table.iter().any(|option| option.name == name && option.any_case);
@@ -194,6 +226,9 @@ impl<'a> Reader<'a> {
             Some(entry) => (entry.value.span, self.path_of(entry)),
             None => (self.span, self.path.clone()),
         };
+        if self.is_broken(&path) {
+            return;
+        }
         let error = Error::new(message).at(self.session.source, span).path(path);
         self.push(help.into_iter().fold(error, Error::help));
     }
@@ -205,6 +240,9 @@ impl<'a> Reader<'a> {
             && let Some(item) = items.get(index)
         {
             let path = format!("{}/{index}", self.path_of(entry));
+            if self.is_broken(&path) {
+                return;
+            }
             self.push(Error::new(message).at(self.session.source, item.span).path(path));
             return;
         }
@@ -220,8 +258,18 @@ impl<'a> Reader<'a> {
             let warning = Error::new(remark.message).at(self.session.source, place).path(path);
             self.session.warnings.borrow_mut().push(Warning(warning));
         }
-        let place = self.session.source.place(span);
-        rendered.map_err(|error| self.push(text::locate(error, Some(&place), path))).ok()
+        match rendered {
+            Ok(text) => Some(text),
+            // The variable's own error is told where it is declared.
+            Err(error) if error.unset.is_some() => {
+                self.session.broken.borrow_mut().insert(path.to_owned());
+                None
+            }
+            Err(error) => {
+                self.broken(path, text::locate(error, Some(&self.session.source.place(span)), path));
+                None
+            }
+        }
     }
 
     /// A value with the expressions of all its strings rendered.
@@ -257,7 +305,7 @@ impl<'a> Reader<'a> {
         match convert(&node.value) {
             Ok(value) => Some(value),
             Err(message) => {
-                self.push(Error::new(message).at(self.session.source, node.span).path(path));
+                self.broken(&path.clone(), Error::new(message).at(self.session.source, node.span).path(path));
                 None
             }
         }
@@ -345,7 +393,7 @@ impl<'a> Reader<'a> {
         match convert::string(&node.value) {
             Ok(text) => Some(text),
             Err(message) => {
-                self.push(Error::new(message).at(self.session.source, node.span).path(path));
+                self.broken(path, Error::new(message).at(self.session.source, node.span).path(path));
                 None
             }
         }
@@ -369,7 +417,7 @@ impl<'a> Reader<'a> {
             Value::Array(items) => items.iter().flat_map(|item| self.members(item, path)).collect(),
             other => {
                 let message = format!("an object of strings is wanted here, not {}", other.kind());
-                self.push(Error::new(message).at(self.session.source, node.span).path(path));
+                self.broken(path, Error::new(message).at(self.session.source, node.span).path(path));
                 Vec::new()
             }
         }

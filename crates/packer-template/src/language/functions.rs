@@ -213,6 +213,11 @@ impl Call<'_> {
                 if let Some(value) = variables.get(&name) {
                     return Ok(value.to_owned());
                 }
+                if variables.failed.contains(&name) {
+                    let mut error = self.error(format!("the variable '{name}' has no value"));
+                    error.unset = Some(name);
+                    return Err(error);
+                }
                 let hint = did_you_mean(&name, variables.iter().map(|(name, _)| name));
                 let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
                 scope.remark(

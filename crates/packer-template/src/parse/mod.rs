@@ -33,24 +33,43 @@ const ROOT: [&str; 9] = [
     "variables",
 ];
 
-pub(crate) fn parse(source: &Source) -> Result<Template, Errors> {
-    let root = json::parse(source)?;
-    let Some(Node { value: Value::Object(entries), span }) = root else {
-        let (what, span) = match &root {
-            Some(node) => (node.value.kind(), node.span),
-            None => ("an empty file", Span { line: 1, column: 1 }),
-        };
-        let error = Error::new(format!("a template is a JSON object, and this is {what}"));
-        return Err(error.at(source, span).into());
+/// How much of a template is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Its structure.
+    Syntax,
+    /// And what its parts say about one another.
+    Whole,
+}
+
+pub(crate) fn parse(source: &Source, depth: Depth) -> (Option<Template>, Option<Errors>) {
+    let root = match json::parse(source) {
+        Ok(root) => root,
+        Err(errors) => return (None, Some(errors)),
     };
-    let mut parser = Parser { source, errors: Collector::default() };
-    let template = parser.template(&entries, span);
-    parser.errors.into_result(template)
+    let empty = Vec::new();
+    let (entries, span) = match &root {
+        Some(Node { value: Value::Object(entries), span }) => (entries, *span),
+        // As Go decodes it.
+        Some(Node { value: Value::Null, span }) => (&empty, *span),
+        other => {
+            let (what, span) = match other {
+                Some(node) => (node.value.kind(), node.span),
+                None => ("an empty file", Span { line: 1, column: 1 }),
+            };
+            let error = Error::new(format!("a template is a JSON object, and this is {what}"));
+            return (None, Some(error.at(source, span).into()));
+        }
+    };
+    let mut parser = Parser { source, depth, errors: Collector::default() };
+    let template = parser.template(entries, span);
+    (Some(template), parser.errors.into_result(()).err())
 }
 
 /// Collects what is wrong in one file.
 struct Parser<'a> {
     source: &'a Source,
+    depth: Depth,
     errors: Collector,
 }
 
@@ -86,7 +105,7 @@ impl Parser<'_> {
         }
         let none = builders_written
             .is_none_or(|node| matches!(&node.value, Value::Array(items) if items.is_empty()));
-        if none {
+        if none && self.depth == Depth::Whole {
             let span = builders_written.map_or(root, |node| node.span);
             self.errors.push(
                 Error::new("the template has no builder")
@@ -103,7 +122,9 @@ impl Parser<'_> {
         if let Some(node) = value("post-processors") {
             template.post_processors = self.post_processors(node);
         }
-        self.build_references(entries, &template);
+        if self.depth == Depth::Whole {
+            self.build_references(entries, &template);
+        }
         template
     }
 
@@ -157,6 +178,9 @@ impl Parser<'_> {
 
     fn min_version(&mut self, node: &Node) -> Option<String> {
         let wanted = self.string(node, "min_packer_version")?;
+        if self.depth == Depth::Syntax {
+            return Some(wanted);
+        }
         match version(&wanted) {
             None => {
                 self.error(

@@ -36,6 +36,7 @@ impl Parser<'_> {
             overrides: self.overrides(find_entry(entries, "override"), path, &kind),
             pause_before: self.weak_duration(find_entry(entries, "pause_before"), path),
             timeout: self.weak_duration(find_entry(entries, "timeout"), path),
+            max_retries_span: retries.map_or(node.span, |entry| entry.value.span),
             max_retries: retries.and_then(|entry| self.weak_string(&entry.value, path)),
             block: self.block(entries, node.span, path.to_owned(), kind, &TAKEN),
         })
