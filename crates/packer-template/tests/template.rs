@@ -99,6 +99,29 @@ fn tags_are_rendered_when_the_source_image_is_known() {
 }
 
 #[test]
+fn tags_of_the_source_image_can_be_gone_through() {
+    let tag = "{{range $name, $value := .SourceAMITags}}{{$name}}={{$value}} {{.}};{{else}}none{{end}}";
+    let text = format!(
+        r#"{{"builders":[{{"type":"amazon-ebs","source_ami":"ami-1","instance_type":"t2.micro","ssh_username":"x",
+        "ami_name":"abc","tag":{{"key":"all","value":"{tag}"}},"run_volume_tag":[{{"name":"one","value":"{{{{with .SourceAMI}}}}{{{{.}}}}{{{{end}}}}"}}]}}]}}"#
+    );
+    let template = Template::parse(&source(&text)).expect("the template holds");
+    let config = AmazonEbs::decode(&template.builders[0].block, &context(Variables::default()))
+        .expect("the options hold");
+    let data = |tags: &[(&str, &str)]| {
+        let tags = tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        BuildData {
+            fields: amazon_fields("us-east-1", "ami-1", "", "", "", "", tags),
+            ..BuildData::default()
+        }
+    };
+    let all = |tags| config.ami.tags.render(&data(tags)).expect("the fields are there")["all"].clone();
+    assert_eq!(all(&[("a", "1"), ("b", "2")]), "a=1 1;b=2 2;");
+    assert_eq!(all(&[]), "none");
+    assert_eq!(config.run.run_volume_tags.render(&data(&[])).expect("the fields are there")["one"], "ami-1");
+}
+
+#[test]
 fn provisioners_are_read_with_their_overrides() {
     let template = template();
     let context = inside(&template);
