@@ -17,7 +17,6 @@ mod connect;
 mod dial;
 mod exec;
 mod key;
-mod quote;
 mod scp;
 mod sftp;
 mod tunnel;

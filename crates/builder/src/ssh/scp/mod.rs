@@ -11,7 +11,7 @@ mod upload;
 pub(super) use download::{download, download_dir};
 pub(super) use upload::{upload, upload_dir};
 
-use super::quote;
+use crate::quote;
 
 /// The longest line that the other end may send: a path of the greatest length, with mode and length before it.
 const MAX_LINE: usize = 8 << 10;

@@ -5,7 +5,7 @@
 /// Packer gives the remote shell its paths bare, so templates rely on `~/file` and `$HOME/file`. Those two still expand:
 /// a leading `~` or `~user`, and `$NAME` or `${NAME}` anywhere. Everything else (spaces, quotes, `*`, `$(…)`, newlines)
 /// means itself.
-pub(super) fn path(path: &str) -> String {
+pub(crate) fn path(path: &str) -> String {
     match split_home(path) {
         (home, "") if !home.is_empty() => home.to_owned(),
         (home, rest) => format!("{home}{}", unhomed(rest)),
@@ -35,7 +35,7 @@ fn unhomed(rest: &str) -> String {
 }
 
 /// A path like [`path`], in which `*`, `?` and `[…]` choose files, too.
-pub(super) fn pattern(text: &str) -> String {
+pub(crate) fn pattern(text: &str) -> String {
     let is_wild = |c: char| matches!(c, '*' | '?' | '[' | ']');
     let mut word = String::new();
     let mut rest = text;
