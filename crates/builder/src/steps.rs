@@ -110,6 +110,8 @@ pub struct Runner<'a> {
     pub on_error: OnError,
     /// Whether to stop after every step and before every cleanup until the user presses enter.
     pub debug: bool,
+    /// Leaves what the steps made when all of them were taken.
+    pub keep: bool,
     /// Where the run is told.
     pub ui: &'a dyn Ui,
     /// Stops the run. Cleanups are made nevertheless.
@@ -150,6 +152,9 @@ impl Runner<'_> {
             Err(Stopped::Failed { .. }) => Outcome::Failed,
             Err(Stopped::Cancelled) => Outcome::Cancelled,
         };
+        if self.keep && outcome.is_done() {
+            return result;
+        }
         keep |= !outcome.is_done() && self.on_error == OnError::Abort;
         if keep {
             self.say_abort(&result);

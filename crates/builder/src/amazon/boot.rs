@@ -31,10 +31,12 @@ pub struct Boot<'a> {
     pub debug: bool,
     /// What happens to the machine when something fails.
     pub on_error: OnError,
+    /// Leaves the machine running when nothing fails.
+    pub keep: bool,
 }
 
 /// Boots a machine with a temporary key pair and security group, hands `visit` the connection, and removes everything
-/// again, whatever happens.
+/// again, whatever happens, unless it is to be kept.
 ///
 /// # Errors
 /// As [`super::build`]'s: the step and its error, which has been shown; cancellation.
@@ -50,6 +52,6 @@ pub async fn boot(
     steps.extend(machine_steps(boot.run, boot.communicator, key_file));
     steps.extend(work_steps(boot.communicator, boot.env, visit));
     let mut state = State::new(boot.session, boot.polling, boot.name, "");
-    let runner = Runner { on_error: boot.on_error, debug: boot.debug, ui, cancel };
+    let runner = Runner { on_error: boot.on_error, debug: boot.debug, keep: boot.keep, ui, cancel };
     runner.run(steps, &mut state).await
 }

@@ -99,9 +99,17 @@ pub async fn build(
 ) -> Result<Option<Artifact>, BuildError> {
     let polling = Polling::new(&build.config.access.aws_polling, |name| build.env.get(name).cloned());
     let mut state = State::new(build.session, polling, build.name, build.run_uuid);
-    let runner = Runner { on_error: build.on_error, debug: build.debug, ui, cancel };
+    let runner = Runner { on_error: build.on_error, debug: build.debug, keep: false, ui, cancel };
     runner.run(steps(build, provision), &mut state).await?;
     Ok(state.artifact())
+}
+
+/// Finds the image that a build would start from: `source_ami`, or what `source_ami_filter` matches now.
+///
+/// # Errors
+/// When there is none, or several and none is asked for by `most_recent`, or EC2 does not answer.
+pub async fn source_image(session: &Session, run: &RunConfig) -> Result<aws_sdk_ec2::types::Image, Error> {
+    source::find(&session.ec2, run).await
 }
 
 /// Deregisters an artifact's images in all regions and deletes their snapshots: for an artifact that a post-processor

@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(total, Duration::from_secs(30));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_wait_ends_when_it_is_seen() {
         let looks = AtomicUsize::new(0);
         let look = || async {
@@ -222,28 +222,28 @@ mod tests {
         Ok(Seen::NotYet("pending".to_owned()))
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_wait_that_takes_too_long_tells_what_it_saw() {
         let cancel = CancellationToken::new();
         let polling = Polling::new(&NONE, quiet);
-        let error = polling.until(Duration::from_secs(3), "instance i-1 to run", &cancel, pending).await;
+        let error = polling.until(Duration::from_millis(200), "instance i-1 to run", &cancel, pending).await;
         let text = error.unwrap_err().to_string();
-        assert!(text.contains("instance i-1 to run: not after 3 s (last seen: pending)"), "{text}");
+        assert!(text.contains("instance i-1 to run: not after 0 s (last seen: pending)"), "{text}");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_wait_ends_when_it_is_cancelled() {
         let cancel = CancellationToken::new();
         let stop = cancel.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
             stop.cancel();
         });
         let error = Polling::new(&NONE, quiet).until(FOR_AN_INSTANCE, "it", &cancel, pending).await;
         assert!(matches!(error, Err(Error::Cancelled)));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn only_errors_that_pass_are_tried_again() {
         let cancel = CancellationToken::new();
         let tries = AtomicUsize::new(0);

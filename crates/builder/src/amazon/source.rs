@@ -73,7 +73,8 @@ impl<'a> Step<State<'a>, Error> for SourceAmi<'a> {
     }
 }
 
-async fn find(ec2: &Client, run: &RunConfig) -> Result<Image, Error> {
+/// The image that the options mean.
+pub(super) async fn find(ec2: &Client, run: &RunConfig) -> Result<Image, Error> {
     let none = SourceAmiFilter::default();
     let filter = run.source_ami_filter.as_ref().unwrap_or(&none);
     let wanted = filters(filter.filters.iter().map(|(name, value)| (name.as_str(), value.as_str())));

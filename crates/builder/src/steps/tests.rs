@@ -87,6 +87,7 @@ struct Run {
     cancel: CancellationToken,
     on_error: OnError,
     debug: bool,
+    keep: bool,
     steps: Vec<Told>,
 }
 
@@ -101,12 +102,18 @@ impl Run {
             cancel: CancellationToken::new(),
             on_error: OnError::Cleanup,
             debug: false,
+            keep: false,
         }
     }
 
     async fn go(self) -> (Result<(), Stopped<String>>, Vec<String>) {
-        let runner =
-            Runner { on_error: self.on_error, debug: self.debug, ui: &*self.log, cancel: &self.cancel };
+        let runner = Runner {
+            on_error: self.on_error,
+            debug: self.debug,
+            keep: self.keep,
+            ui: &*self.log,
+            cancel: &self.cancel,
+        };
         let steps = self.steps.into_iter().map(|step| Box::new(step) as Box<dyn Step<usize, String>>);
         let result = runner.run(steps.collect(), &mut 0).await;
         (result, self.log.taken())
@@ -118,6 +125,18 @@ async fn steps_run_in_order_and_are_cleaned_up_in_reverse() {
     let (result, log) = Run::of(&["a", "b"]).go().await;
     assert!(result.is_ok());
     assert_eq!(log, ["run a", "run b", "clean b Done", "clean a Done"]);
+}
+
+#[tokio::test]
+async fn what_is_to_be_kept_is_kept_only_when_all_went_well() {
+    let kept = Run { keep: true, ..Run::of(&["a"]) };
+    let (result, log) = kept.go().await;
+    assert!(result.is_ok());
+    assert_eq!(log, ["run a"]);
+    let mut failed = Run { keep: true, ..Run::of(&["a"]) };
+    failed.steps[0].failures = 1;
+    let (_, log) = failed.go().await;
+    assert_eq!(log, ["run a", "error a does not work", "clean a Failed"]);
 }
 
 #[tokio::test]
