@@ -183,7 +183,7 @@ pub fn in_use(store: &Store) -> InUse {
 /// When something cannot be removed.
 pub async fn sweep(state_dir: &Path) -> Result<(), AssemblyError> {
     NspawnDriver::open(state_dir)?.sweep(&[]).await?;
-    let ports = HostPorts::new(state_dir).sweep().await;
+    let ports = HostPorts::sweep(state_dir).await;
     let networks = Network::open(state_dir).sweep(BTreeSet::new()).await;
     Ok(ports.and(networks).map_err(vpc::VpcError::from)?)
 }

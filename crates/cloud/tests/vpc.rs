@@ -21,7 +21,9 @@ use cloud::http::{Answer, HttpService, Request, text};
 use cloud::store::{Kinds, StoreError};
 use cloud::vpc::{Services, Vpcs};
 use cloud::{Origin, Store};
-use machine::network::{API_ADDRESS, METADATA_ADDRESS, Network, RESOLVER_ADDRESS, TIME_ADDRESS};
+use machine::network::{
+    API_ADDRESS, METADATA_ADDRESS, Network, PublicNetwork, RESOLVER_ADDRESS, TIME_ADDRESS,
+};
 use nix::sched::{CloneFlags, setns};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -49,6 +51,12 @@ impl StateDir {
 
     fn path(&self) -> &Path {
         self.0.path()
+    }
+
+    /// A public address of the cloud's own.
+    fn public(&self, n: u8) -> Ipv4Addr {
+        let [a, b, c, _] = PublicNetwork::open(self.path()).unwrap().network().addr().octets();
+        Ipv4Addr::new(a, b, c, n)
     }
 }
 
@@ -260,7 +268,7 @@ async fn an_instance_finds_aws() {
         return;
     }
     let dir = StateDir::new();
-    let store = store(dir.path(), Ipv4Addr::new(127, 83, 9, 11));
+    let store = store(dir.path(), dir.public(11));
     let vpcs = Arc::new(Vpcs::open(dir.path(), REGION).unwrap());
     vpcs.serve(services());
     let instance = vpcs.ensure_attached(&store, VPC, ENI).await.unwrap();
@@ -302,7 +310,7 @@ async fn a_token_goes_only_as_many_hops_as_it_may() {
         return;
     }
     let dir = StateDir::new();
-    let store = store(dir.path(), Ipv4Addr::new(127, 83, 9, 12));
+    let store = store(dir.path(), dir.public(12));
     let vpcs = Vpcs::open(dir.path(), REGION).unwrap();
     vpcs.serve(services());
     let instance = vpcs.ensure_attached(&store, VPC, ENI).await.unwrap();
@@ -324,7 +332,7 @@ async fn changed_records_change_the_network() {
         return;
     }
     let dir = StateDir::new();
-    let public = Ipv4Addr::new(127, 83, 9, 13);
+    let public = dir.public(13);
     let store = store(dir.path(), public);
     let vpcs = Vpcs::open(dir.path(), REGION).unwrap();
     let early = vpcs.ensure_attached(&store, VPC, ENI).await.unwrap_err();
@@ -378,7 +386,7 @@ async fn the_next_daemon_takes_over() {
         return;
     }
     let dir = StateDir::new();
-    let public = Ipv4Addr::new(127, 83, 9, 14);
+    let public = dir.public(14);
     let store = store(dir.path(), public);
     let first = Vpcs::open(dir.path(), REGION).unwrap();
     first.serve(services());

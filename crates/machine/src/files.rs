@@ -48,7 +48,12 @@ pub(crate) fn remove_all(path: &Path) -> Result<(), OsError> {
 /// What is made outside of a state directory for its cloud (control groups, a table of the packet filter) has this
 /// name. It comes from the directory's real path, for one directory must have one name.
 pub(crate) fn state_mark(state_dir: &Path) -> String {
+    format!("drydock-{}", hex::encode(state_digest(state_dir)))
+}
+
+/// The beginning of the digest of a state directory's real path.
+pub(crate) fn state_digest(state_dir: &Path) -> [u8; 4] {
     let real = state_dir.canonicalize().unwrap_or_else(|_| state_dir.to_owned());
-    let digest = Sha256::digest(real.as_os_str().as_encoded_bytes());
-    format!("drydock-{}", hex::encode(&digest[..4]))
+    let [a, b, c, d, ..] = Sha256::digest(real.as_os_str().as_encoded_bytes()).0;
+    [a, b, c, d]
 }

@@ -177,7 +177,17 @@ impl Lab {
     }
 
     fn forwards(&self) -> Forwards {
-        Forwards::new(self.network.clone(), Arc::new(HostPorts::new(self.dir.path())))
+        Forwards::new(self.network.clone(), Arc::new(self.host_ports()))
+    }
+
+    fn host_ports(&self) -> HostPorts {
+        HostPorts::new(self.dir.path(), PublicNetwork::open(self.dir.path()).unwrap())
+    }
+
+    /// A public address of the lab's own.
+    fn public(&self, n: u8) -> Ipv4Addr {
+        let [a, b, c, _] = PublicNetwork::open(self.dir.path()).unwrap().network().addr().octets();
+        Ipv4Addr::new(a, b, c, n)
     }
 
     fn namespace(&self, vpc: &str, eni: &str) -> PathBuf {
@@ -413,8 +423,9 @@ async fn a_host_port_leads_to_an_instance_as_its_groups_allow() {
     let mut plan = vpc("vpc-1");
     lab.network.apply(plan.clone()).await.unwrap();
     serve(&lab.namespace("vpc-1", "eni-web"), 80, "web");
+    let public = lab.public(11);
     let forward = |port| Forward {
-        listen: SocketAddrV4::new(Ipv4Addr::new(127, 83, 7, 11), port),
+        listen: SocketAddrV4::new(public, port),
         vpc_id: "vpc-1".into(),
         to: SocketAddrV4::new(WEB, 80),
     };
@@ -513,8 +524,9 @@ async fn a_host_port_is_beside_the_hosts_own_service() {
     // A service on all addresses that is there first.
     let service = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
     let taken = service.local_addr().unwrap().port();
+    let public = lab.public(12);
     let forward = |port| Forward {
-        listen: SocketAddrV4::new(Ipv4Addr::new(127, 83, 7, 12), port),
+        listen: SocketAddrV4::new(public, port),
         vpc_id: "vpc-1".into(),
         to: SocketAddrV4::new(WEB, 80),
     };
@@ -542,12 +554,29 @@ async fn what_a_killed_daemon_left_of_host_ports_is_swept() {
         return;
     }
     let lab = Lab::new();
-    let address = SocketAddrV4::new(Ipv4Addr::new(127, 83, 7, 13), 443);
-    let killed = HostPorts::new(lab.dir.path());
+    let address = SocketAddrV4::new(lab.public(13), 443);
+    let killed = lab.host_ports();
     assert!(killed.listen(&[address]).await.pop().unwrap().is_ok());
     assert!(killed.bind_udp(SocketAddrV4::new(*address.ip(), 53)).await.is_ok());
     drop(killed);
     assert!(is_led(address.ip()));
-    HostPorts::new(lab.dir.path()).sweep().await.unwrap();
+    HostPorts::sweep(lab.dir.path()).await.unwrap();
     assert!(!is_led(address.ip()));
+}
+
+#[tokio::test]
+async fn nobody_takes_anothers_public_addresses() {
+    if !is_root() {
+        return;
+    }
+    let lab = Lab::new();
+    let (first, address) = (lab.host_ports(), SocketAddrV4::new(lab.public(14), 22));
+    assert!(first.listen(&[address]).await.pop().unwrap().is_ok());
+    let second = lab.host_ports();
+    let refused = second.listen(&[address]).await.pop().unwrap().unwrap_err();
+    assert!(matches!(refused, NetworkError::NotOurs { is_held: false, .. }), "{refused}");
+    let elsewhere = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 14), 22);
+    let refused = first.listen(&[elsewhere]).await.pop().unwrap().unwrap_err();
+    assert!(matches!(refused, NetworkError::NotOurs { is_held: true, .. }), "{refused}");
+    first.release(&[address]).await.unwrap();
 }

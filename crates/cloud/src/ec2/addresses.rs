@@ -1,26 +1,16 @@
 //! Which private and public addresses interfaces get. Pure.
 //!
 //! A public address is a loopback address of the host (`127.x.y.z`), from which the daemon forwards to the
-//! instance. Clouds with different state directories on one host take them from different networks.
+//! instance. Each cloud has a network of them to itself ([`machine::network::PublicNetwork`]).
 
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
-use std::path::Path;
 
 use aws_wire::Error;
 use ipnet::Ipv4Net;
-use sha2::{Digest, Sha256};
 
 use super::errors;
 use super::state::SubnetRecord;
-
-/// The network that the public addresses of the cloud with this state directory are from: one of the 64
-/// networks `127.64.0.0/16` to `127.127.0.0/16`. `127.0.0.0/16`, where the host's own services listen, is not
-/// among them.
-pub fn public_network(state_dir: &Path) -> Ipv4Net {
-    let digest = Sha256::digest(state_dir.as_os_str().as_encoded_bytes());
-    Ipv4Net::new_assert(Ipv4Addr::new(127, 64 + digest[0] % 64, 0, 0), 16)
-}
 
 /// The address of the network where AWS itself answers commands of the host (`drydock exec`): the last one.
 pub fn front(network: Ipv4Net) -> Ipv4Addr {
@@ -118,15 +108,12 @@ mod tests {
     }
 
     #[test]
-    fn public_addresses_are_the_clouds_own_and_loopback() {
-        let network = public_network(Path::new("/var/lib/drydock"));
-        assert_eq!(network, public_network(Path::new("/var/lib/drydock")));
-        let [first, second, ..] = network.network().octets();
-        assert!(first == 127 && (64..128).contains(&second));
+    fn public_addresses_differ_and_none_is_aws_itself() {
+        let network: Ipv4Net = "127.70.0.0/16".parse().unwrap();
         let one = next_public(network, &HashSet::new()).unwrap();
         let two = next_public(network, &[one].into()).unwrap();
         assert_ne!(one, two);
-        assert!(two.is_loopback());
+        assert!(network.contains(&two));
         let all_but_the_front: HashSet<_> =
             network.hosts().filter(|address| *address != front(network)).collect();
         assert!(next_public(network, &all_but_the_front).is_err(), "AWS's own address is nobody's");

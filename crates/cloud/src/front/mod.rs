@@ -71,7 +71,7 @@ impl Front {
     /// The front of a cloud; it is not open yet.
     pub fn new(cloud: &Cloud, api: Arc<dyn HttpService>) -> Self {
         Self {
-            address: ec2::addresses::front(ec2::addresses::public_network(&cloud.config.state_dir)),
+            address: ec2::addresses::front(cloud.vpcs.public_network()),
             folder: folder(&cloud.config.state_dir),
             ports: Arc::clone(cloud.vpcs.host_ports()),
             tls: Arc::clone(cloud.vpcs.tls()),

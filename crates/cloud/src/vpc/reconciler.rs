@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use machine::network::{Forward, Forwards, HostPorts, Network};
+use ipnet::Ipv4Net;
+use machine::network::{Forward, Forwards, HostPorts, Network, PublicNetwork};
 use rustls::ServerConfig;
 use tokio::sync::Mutex;
 
@@ -68,7 +69,8 @@ impl Vpcs {
     /// The VPCs of a state directory, on this host.
     ///
     /// # Errors
-    /// [`VpcError::Tls`] when the certificate authority cannot be opened.
+    /// [`VpcError::Tls`] when the certificate authority cannot be opened, [`VpcError::Network`] when no network is left
+    /// for public addresses.
     pub fn open(state_dir: &Path, region: &str) -> Result<Self, VpcError> {
         Self::with(state_dir, region, false)
     }
@@ -85,7 +87,9 @@ impl Vpcs {
         let network = Network::open(state_dir);
         let ca = Arc::new(LocalCa::open(state_dir)?);
         let tls = server_config(Arc::clone(&ca), region)?;
-        let ports = Arc::new(HostPorts::new(state_dir));
+        let public =
+            if is_simulated { PublicNetwork::unheld(state_dir) } else { PublicNetwork::open(state_dir)? };
+        let ports = Arc::new(HostPorts::new(state_dir, public));
         let forwards = Forwards::new(network.clone(), Arc::clone(&ports));
         let (services, live) = (OnceLock::new(), Mutex::default());
         Ok(Self { network, ca, tls, is_simulated, ports, forwards, services, live })
@@ -99,6 +103,11 @@ impl Vpcs {
     /// The TLS settings with which the API shows itself as AWS.
     pub(crate) fn tls(&self) -> &Arc<ServerConfig> {
         &self.tls
+    }
+
+    /// The network that public addresses are from.
+    pub fn public_network(&self) -> Ipv4Net {
+        self.ports.network().network()
     }
 
     /// The ports that the cloud has on the host.

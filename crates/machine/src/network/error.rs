@@ -43,6 +43,31 @@ pub enum NetworkError {
         /// The interface.
         eni: String,
     },
+    /// A file of the state directory cannot be read or written.
+    #[error(transparent)]
+    File(#[from] crate::OsError),
+    /// A loopback address is in a network that the cloud does not have to itself.
+    #[error(
+        "{address} may be another local cloud's: {}",
+        if *is_held { "this one has other public addresses" } else { "one that runs has the same public addresses" }
+    )]
+    NotOurs {
+        /// The address.
+        address: std::net::Ipv4Addr,
+        /// Whether the cloud has its own network.
+        is_held: bool,
+    },
+    /// All networks of public addresses are taken.
+    #[error("64 local clouds are running, and there are public addresses for no more; stop one")]
+    NoPublicNetwork,
+    /// The state directory does not say which public addresses the cloud has.
+    #[error("{} says {text:?} instead of a network such as 127.64.0.0/16; remove the file", path.display())]
+    BadPublicNetwork {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        text: String,
+    },
     /// A port of a loopback address was given to another already.
     #[error("{0} leads elsewhere already")]
     PortTaken(std::net::SocketAddrV4),

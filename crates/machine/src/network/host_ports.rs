@@ -21,6 +21,7 @@ use tokio::sync::Mutex;
 
 use super::error::NetworkError;
 use super::nft;
+use super::public::PublicNetwork;
 use crate::files;
 
 /// The first port that anybody may listen on; those below it are the system's (IANA's "well-known ports").
@@ -52,6 +53,7 @@ enum Way {
 #[derive(Debug)]
 pub struct HostPorts {
     table: String,
+    network: PublicNetwork,
     taken: Mutex<Taken>,
 }
 
@@ -63,14 +65,20 @@ struct Taken {
 }
 
 impl HostPorts {
-    /// The ports of a state directory's cloud; none are taken yet.
-    pub fn new(state_dir: &Path) -> Self {
-        Self { table: files::state_mark(state_dir), taken: Mutex::default() }
+    /// The ports of a state directory's cloud, at addresses of its network; none are taken yet.
+    pub fn new(state_dir: &Path, network: PublicNetwork) -> Self {
+        Self { table: files::state_mark(state_dir), network, taken: Mutex::default() }
+    }
+
+    /// The addresses whose ports can be had.
+    pub fn network(&self) -> &PublicNetwork {
+        &self.network
     }
 
     /// Listens on ports of loopback addresses; the answers are in the order of the addresses.
     ///
-    /// An address and port is [`NetworkError::PortTaken`] while it was given before and not [released](Self::release).
+    /// An address and port is [`NetworkError::PortTaken`] while it was given before and not [released](Self::release),
+    /// and an address is [`NetworkError::NotOurs`] that is not of the cloud's own network.
     pub async fn listen(&self, addresses: &[SocketAddrV4]) -> Vec<Result<TcpListener, NetworkError>> {
         self.open(Protocol::Tcp, addresses).await
     }
@@ -98,10 +106,8 @@ impl HostPorts {
     ///
     /// # Errors
     /// What the packet filter refused.
-    pub async fn sweep(&self) -> Result<(), NetworkError> {
-        let mut taken = self.taken.lock().await;
-        taken.ways.clear();
-        self.load(&mut taken).await
+    pub async fn sweep(state_dir: &Path) -> Result<(), NetworkError> {
+        load(script(&files::state_mark(state_dir), &BTreeMap::new())).await
     }
 
     async fn open<S: Socket>(
@@ -113,8 +119,8 @@ impl HostPorts {
         let mut opened = Vec::with_capacity(addresses.len());
         for address in addresses {
             let port = HostPort { protocol, address: *address };
-            if taken.ways.contains_key(&port) {
-                opened.push((port, Err(NetworkError::PortTaken(*address))));
+            if let Err(error) = self.check(&taken, port) {
+                opened.push((port, Err(error)));
                 continue;
             }
             let socket = take::<S>(*address).await;
@@ -132,18 +138,33 @@ impl HostPorts {
         opened.into_iter().map(|(_, socket)| socket).collect()
     }
 
+    /// Whether a port is there to be taken.
+    fn check(&self, taken: &Taken, port: HostPort) -> Result<(), NetworkError> {
+        let (address, is_held) = (*port.address.ip(), self.network.is_held());
+        if !is_held || !self.network.network().contains(&address) {
+            return Err(NetworkError::NotOurs { address, is_held });
+        }
+        if taken.ways.contains_key(&port) {
+            return Err(NetworkError::PortTaken(port.address));
+        }
+        Ok(())
+    }
+
     /// Makes the packet filter be as the ports are.
     async fn load(&self, taken: &mut Taken) -> Result<(), NetworkError> {
         let script = script(&self.table, &taken.ways);
         if taken.loaded.as_ref() == Some(&script) {
             return Ok(());
         }
-        let text = script.clone();
-        let loading = tokio::task::spawn_blocking(move || nft::run("the host's loopback addresses", &text));
-        loading.await.map_err(|_| NetworkError::Worker("change the host's packet rules"))??;
+        load(script.clone()).await?;
         taken.loaded = Some(script);
         Ok(())
     }
+}
+
+async fn load(script: String) -> Result<(), NetworkError> {
+    let loading = tokio::task::spawn_blocking(move || nft::run("the host's loopback addresses", &script));
+    loading.await.map_err(|_| NetworkError::Worker("change the host's packet rules"))?
 }
 
 /// A socket for an address, and how clients come to it.

@@ -22,6 +22,7 @@ mod link;
 mod netns;
 mod nft;
 mod plan;
+mod public;
 mod router;
 mod ruleset;
 mod sockets;
@@ -44,6 +45,7 @@ pub use plan::{
     PortRange, ProtocolPlan, RESOLVER_ADDRESS, RoutePlan, RouteTarget, RulePlan, SubnetPlan, TIME_ADDRESS,
     VpcPlan,
 };
+pub use public::PublicNetwork;
 pub use ruleset::ruleset;
 
 use netns::NetNs;

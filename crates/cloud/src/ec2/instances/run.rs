@@ -199,7 +199,7 @@ pub(super) fn free_public_address(read: &impl Read, ctx: &Ctx) -> Result<std::ne
     let elsewhere = ctx.cloud.store.all::<NetworkInterfaceRecord>();
     let here = read.list::<NetworkInterfaceRecord>(&ctx.region);
     let used = elsewhere.iter().chain(&here).filter_map(|interface| interface.public_address).collect();
-    addresses::next_public(addresses::public_network(&ctx.cloud.config.state_dir), &used)
+    addresses::next_public(ctx.cloud.vpcs.public_network(), &used)
 }
 
 fn make_volumes(
