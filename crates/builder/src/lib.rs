@@ -14,3 +14,4 @@ pub mod selection;
 pub mod ssh;
 pub mod steps;
 pub mod ui;
+pub mod verify;
