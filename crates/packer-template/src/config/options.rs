@@ -322,17 +322,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tables_are_in_order_and_name_nothing_twice() {
+    fn tables_name_nothing_twice() {
         let tables =
             [AMAZON_EBS, BLOCK_DEVICE, SHELL, FILE, SHELL_LOCAL, BREAKPOINT, MANIFEST, CHECKSUM, COMPRESS];
         for table in tables {
-            for pair in table.windows(2) {
-                // `ssh_private_ip` stands with its successors.
-                assert_ne!(pair[0].name, pair[1].name);
-            }
             let mut names: Vec<_> = table.iter().map(|option| option.name).collect();
-            names.sort_unstable();
             let count = names.len();
+            names.sort_unstable();
             names.dedup();
             assert_eq!(names.len(), count);
         }
