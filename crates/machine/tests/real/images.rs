@@ -24,6 +24,7 @@ fn base() -> Image {
         block_devices: BlockDevice::ecs_optimised(),
         tags: BTreeMap::new(),
         alias_of: None,
+        ..Image::default()
     }
 }
 

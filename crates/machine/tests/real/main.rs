@@ -8,5 +8,6 @@ mod adoption;
 mod base;
 mod images;
 mod lifecycle;
+mod snapshots;
 mod support;
 mod volumes;
