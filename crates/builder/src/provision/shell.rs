@@ -120,7 +120,7 @@ impl<'a> Run<'a> {
         let command = config.execute_command.render_with(data, &fields)?;
         let run = Self { config, communicator, ui, cancel, remote_path, env_var_file, command };
         if let Some(path) = &run.env_var_file {
-            run.while_away(async || {
+            run.while_away(|| async {
                 run.put(path, &mut Cursor::new(&vars), vars.len() as u64).await?;
                 run.quietly(&format!("chmod 0600 {}", quote::path(path))).await.map(drop)
             })
@@ -129,10 +129,10 @@ impl<'a> Run<'a> {
         Ok(run)
     }
 
-    async fn while_away<T>(
-        &self,
-        work: impl AsyncFnMut() -> Result<T, CommunicatorError>,
-    ) -> Result<T, CommunicatorError> {
+    async fn while_away<T, F>(&self, work: impl FnMut() -> F) -> Result<T, CommunicatorError>
+    where
+        F: Future<Output = Result<T, CommunicatorError>>,
+    {
         while_away(self.config.start_retry_timeout, self.cancel, work).await
     }
 
@@ -153,7 +153,7 @@ impl<'a> Run<'a> {
         let content = Prepared::read(script, self.config.binary)?;
         // Upload and start are tried again together: a machine that starts again in between may lose the file.
         let exit = self
-            .while_away(async || {
+            .while_away(|| async {
                 self.upload(&content).await?;
                 self.quietly(&format!("chmod 0755 {}", quote::path(&self.remote_path))).await?;
                 let lines = Lines::new(self.ui);
@@ -194,12 +194,14 @@ impl<'a> Run<'a> {
     async fn remove(&self, path: &str) -> Result<(), ProvisionError> {
         let command = format!("rm -f {}", quote::path(path));
         let code = self
-            .while_away(async || match self.quietly(&command).await? {
-                Exit::Code(code) => Ok(code),
-                Exit::Disconnected => Err(CommunicatorError::Connection {
-                    address: "the machine".to_owned(),
-                    reason: "Disconnect while removing temporary script.".to_owned(),
-                }),
+            .while_away(|| async {
+                match self.quietly(&command).await? {
+                    Exit::Code(code) => Ok(code),
+                    Exit::Disconnected => Err(CommunicatorError::Connection {
+                        address: "the machine".to_owned(),
+                        reason: "Disconnect while removing temporary script.".to_owned(),
+                    }),
+                }
             })
             .await?;
         if code == 0 { Ok(()) } else { Err(ProvisionError::Remove { path: path.to_owned(), code }) }
