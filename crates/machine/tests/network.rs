@@ -580,3 +580,24 @@ async fn nobody_takes_anothers_public_addresses() {
     assert!(matches!(refused, NetworkError::NotOurs { is_held: true, .. }), "{refused}");
     first.release(&[address]).await.unwrap();
 }
+
+#[tokio::test]
+async fn who_comes_while_an_instance_boots_waits_for_its_service() {
+    if !is_root() {
+        return;
+    }
+    let lab = Lab::new();
+    lab.network.apply(vpc("vpc-1")).await.unwrap();
+    let listen = SocketAddrV4::new(lab.public(15), 4080);
+    let forward = Forward { listen, vpc_id: "vpc-1".into(), to: SocketAddrV4::new(WEB, 80) };
+    let forwards = lab.forwards();
+    assert!(forwards.sync(&BTreeSet::from([forward])).await.is_empty());
+    let mut client = tokio::net::TcpStream::connect(listen).await.unwrap();
+    let mut heard = [0; 4];
+    let silent = tokio::time::timeout(SILENCE, client.read(&mut heard)).await;
+    assert!(silent.is_err(), "{silent:?}");
+    serve(&lab.namespace("vpc-1", "eni-web"), 80, "web");
+    tokio::time::timeout(SILENCE, client.read_exact(&mut heard)).await.unwrap().unwrap();
+    assert_eq!(&heard, b"web\n");
+    assert!(forwards.sync(&BTreeSet::new()).await.is_empty());
+}

@@ -82,6 +82,11 @@ impl NetworkError {
         move |source| Self::Os { action: action(), source: source.into() }
     }
 
+    /// Whether nobody listens where a connection was to go.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Os { source, .. } if source.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
     /// Names a netlink request that failed.
     pub(super) fn netlink(action: impl FnOnce() -> String) -> impl FnOnce(rtnetlink::Error) -> Self {
         move |error| Self::Os {

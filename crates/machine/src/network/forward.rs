@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddrV4;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
@@ -15,6 +15,12 @@ use super::{HostPorts, Network};
 
 /// How long an instance may take to answer. Packets that a security group drops are never answered.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long after a forward's beginning its instance may still be booting. A client that comes meanwhile waits for its
+/// service, as it would if nothing had answered it yet: it has been accepted here already, and to be let down then
+/// looks like a service that is broken. Packer, for one, tries again only after 7 seconds.
+const BOOT: Duration = Duration::from_secs(15);
+/// How often a service that is not there yet is tried.
+const RETRY: Duration = Duration::from_millis(25);
 /// How long to wait when the host cannot accept (it has run out of file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -99,12 +105,13 @@ impl Drop for Forwards {
 
 /// Carries connections until it is aborted, which ends them too.
 async fn accept(listener: TcpListener, network: Network, forward: Forward) {
+    let booted = Instant::now() + BOOT;
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((client, _)) => {
-                    connections.spawn(carry(client, network.clone(), forward.clone()));
+                    connections.spawn(carry(client, network.clone(), forward.clone(), booted));
                 }
                 Err(error) => {
                     tracing::warn!(listen = %forward.listen, %error, "cannot accept");
@@ -117,9 +124,8 @@ async fn accept(listener: TcpListener, network: Network, forward: Forward) {
 }
 
 /// Carries one connection. The client sees a reset when the instance does not take it.
-async fn carry(mut client: TcpStream, network: Network, forward: Forward) {
-    let from = SocketAddrV4::new(OUTSIDE_ADDRESS, 0);
-    let connecting = network.connect_tcp(&forward.vpc_id, from, forward.to);
+async fn carry(mut client: TcpStream, network: Network, forward: Forward, booted: Instant) {
+    let connecting = connect(&network, &forward, booted);
     let mut instance = match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(Ok(instance)) => instance,
         Ok(Err(error)) => return refuse(&client, &forward, &error.to_string()),
@@ -127,6 +133,17 @@ async fn carry(mut client: TcpStream, network: Network, forward: Forward) {
     };
     if let Err(error) = tokio::io::copy_bidirectional(&mut client, &mut instance).await {
         tracing::debug!(to = %forward.to, %error, "a forwarded connection ended early");
+    }
+}
+
+/// Connects to the instance; while it may still be booting, again and again until something listens.
+async fn connect(network: &Network, forward: &Forward, booted: Instant) -> Result<TcpStream, NetworkError> {
+    let from = SocketAddrV4::new(OUTSIDE_ADDRESS, 0);
+    loop {
+        match network.connect_tcp(&forward.vpc_id, from, forward.to).await {
+            Err(error) if error.is_refusal() && Instant::now() < booted => tokio::time::sleep(RETRY).await,
+            connected => return connected,
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use crate::store::Tx;
 /// `RunInstances`: stores instances, interfaces and volumes, which the reconciler then makes. The same
 /// client token gives the same instances again.
 pub fn run_instances(ctx: &Ctx, input: RunInstancesRequest) -> Result<Reservation, Error> {
+    let input = without_empty_names(input);
     let digest = digest(&input)?;
     let instances = change(ctx, input.dry_run, |tx| {
         if let Some(token) = &input.client_token {
@@ -189,6 +190,20 @@ fn make_interface(
         }),
         tags: launch.interface_tags.clone(),
     })
+}
+
+/// A request without names that are given and empty. Packer gives each name always; EC2 takes an empty one for none.
+fn without_empty_names(mut input: RunInstancesRequest) -> RunInstancesRequest {
+    let is_named = |name: &String| !name.is_empty();
+    input.key_name = input.key_name.filter(is_named);
+    input.subnet_id = input.subnet_id.filter(is_named);
+    if let Some(placement) = &mut input.placement {
+        placement.availability_zone = placement.availability_zone.take().filter(is_named);
+    }
+    input.iam_instance_profile = input
+        .iam_instance_profile
+        .filter(|profile| profile.name.iter().chain(&profile.arn).any(|name| !name.is_empty()));
+    input
 }
 
 /// A public address that no interface of any region has, for they are all on one host.

@@ -42,7 +42,8 @@ pub fn create_security_group(
     }
     let tags = tags_for(ctx, &input.tag_specifications, "security-group", &["security-group"])?;
     let group = change(ctx, input.dry_run, |tx| {
-        let vpc_id = match &input.vpc_id {
+        // Packer names a VPC always; without one the name is empty, which EC2 takes for none.
+        let vpc_id = match input.vpc_id.as_ref().filter(|id| !id.is_empty()) {
             Some(id) => tx.need::<VpcRecord>(&ctx.region, id, errors::VPC)?.id.clone(),
             None => regions::default_vpc(tx, &ctx.region).ok_or_else(no_default_vpc)?.id.clone(),
         };

@@ -151,7 +151,9 @@ fn rules_come_and_go_one_by_one() {
         ..Default::default()
     };
     let group_id = Ec2Service.create_security_group(&ctx, input.clone()).unwrap().group_id;
-    assert_eq!(Ec2Service.create_security_group(&ctx, input).unwrap_err().code, "InvalidGroup.Duplicate");
+    // As Packer says that it means the default VPC.
+    let same = CreateSecurityGroupRequest { vpc_id: Some(String::new()), ..input };
+    assert_eq!(Ec2Service.create_security_group(&ctx, same).unwrap_err().code, "InvalidGroup.Duplicate");
     let authorize = AuthorizeSecurityGroupIngressRequest {
         group_id: group_id.clone(),
         ip_permissions: vec![tcp(22, "0.0.0.0/0"), tcp(80, "10.0.0.0/8")],
