@@ -275,6 +275,10 @@ pub trait Driver: Send + Sync {
     /// Takes a volume away from an instance. Refused while the instance has it mounted, unless `force`.
     async fn detach_volume(&self, id: &str, volume_id: &str, force: bool) -> Result<(), DriverError>;
 
+    /// Lets a running instance see that the file of one of its volumes has grown. What it has on the volume does not
+    /// grow by that.
+    async fn grow_volume(&self, id: &str, volume_id: &str, size_gib: u32) -> Result<(), DriverError>;
+
     /// Makes a running instance wait with writing to its volumes, and everything that it has written be in their files,
     /// until the answer is dropped: then they can be copied. An instance that does not run writes nothing anyway.
     async fn hold_still(&self, id: &str) -> Result<Stillness, DriverError>;

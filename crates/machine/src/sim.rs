@@ -54,6 +54,8 @@ pub enum Call {
     Attach(String, String),
     /// `detach_volume`, with the volume's id.
     Detach(String, String),
+    /// `grow_volume`, with the volume's id and its new size in GiB.
+    Grow(String, String, u32),
     /// `hold_still`.
     HoldStill(String),
 }
@@ -349,6 +351,11 @@ impl Driver for SimDriver {
         }
         self.change(id, |machine| machine.volumes.retain(|v| v.volume_id != volume_id));
         Ok(())
+    }
+
+    async fn grow_volume(&self, id: &str, volume_id: &str, size_gib: u32) -> Result<(), DriverError> {
+        self.note(Call::Grow(id.to_owned(), volume_id.to_owned(), size_gib));
+        self.with(id, |_| ())
     }
 
     async fn hold_still(&self, id: &str) -> Result<Stillness, DriverError> {

@@ -14,6 +14,7 @@ const LOOP_SET_STATUS_NAME: usize = 64;
 const LO_FLAGS_AUTOCLEAR: u32 = 4;
 
 nix::ioctl_none_bad!(loop_clr_fd, 0x4C01);
+nix::ioctl_none_bad!(loop_set_capacity, 0x4C07);
 nix::ioctl_none_bad!(loop_ctl_get_free, 0x4C82);
 nix::ioctl_write_ptr_bad!(loop_configure, 0x4C0A, LoopConfig);
 nix::ioctl_readwrite!(fifreeze, b'X', 119, libc::c_int);
@@ -76,6 +77,12 @@ pub(crate) fn bind_loop(device: &File, file: &File) -> Result<(), Errno> {
 pub(crate) fn clear_loop(device: &File) -> Result<(), Errno> {
     // SAFETY: the request takes no argument and `device` is an open descriptor.
     unsafe { loop_clr_fd(device.as_raw_fd()) }.map(drop)
+}
+
+/// Makes `device` as large as its file is now.
+pub(crate) fn refresh_loop(device: &File) -> Result<(), Errno> {
+    // SAFETY: the request takes no argument and `device` is an open descriptor.
+    unsafe { loop_set_capacity(device.as_raw_fd()) }.map(drop)
 }
 
 /// Writes the file system that `directory` is in out and makes whoever wants to write to it wait.

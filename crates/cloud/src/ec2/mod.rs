@@ -17,6 +17,7 @@ mod instances;
 mod interfaces;
 mod key_pairs;
 mod launch_templates;
+mod modifications;
 pub mod reconciler;
 mod regions;
 mod request;
@@ -166,6 +167,13 @@ service! {
         detach_volume(DetachVolumeRequest) -> VolumeAttachment;
         describe_volumes(DescribeVolumesRequest) -> DescribeVolumesResult;
         describe_volume_status(DescribeVolumeStatusRequest) -> DescribeVolumeStatusResult;
+    }
+    modifications {
+        modify_volume(ModifyVolumeRequest) -> ModifyVolumeResult;
+        describe_volumes_modifications(DescribeVolumesModificationsRequest) -> DescribeVolumesModificationsResult;
+        describe_volume_attribute(DescribeVolumeAttributeRequest) -> DescribeVolumeAttributeResult;
+        modify_volume_attribute(ModifyVolumeAttributeRequest) -> ();
+        get_ebs_encryption_by_default(GetEbsEncryptionByDefaultRequest) -> GetEbsEncryptionByDefaultResult;
     }
     images {
         create_image(CreateImageRequest) -> CreateImageResult;

@@ -157,6 +157,7 @@ pub fn create_volume(ctx: &Ctx, input: CreateVolumeRequest) -> Result<Volume, Er
             state: VolumeState::Creating,
             attachment: None,
             client_token: input.client_token,
+            modification: None,
             tags,
         };
         tx.put(volume.clone())?;

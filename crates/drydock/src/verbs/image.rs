@@ -152,7 +152,7 @@ async fn remove(args: &Rm) -> Result<(), Failure> {
         }
         Err(error) => return Err(error.into()),
     };
-    store.remove(&image.id, &in_use)?;
+    store.remove_with_snapshots(&image.id, &in_use)?;
     Ok(())
 }
 

@@ -135,6 +135,21 @@ impl ImageStore {
         self.remove_layers(image.layers, in_use)
     }
 
+    /// Removes an image as [`Self::remove`] does, and those of its snapshots that no other image is made of.
+    pub fn remove_with_snapshots(&self, id: &str, in_use: &InUse) -> Result<(), ImageError> {
+        let snapshots = self.get(id)?.map(|image| image.block_devices).unwrap_or_default();
+        let snapshots: Vec<String> = snapshots.into_iter().filter_map(|device| device.snapshot).collect();
+        self.remove(id, in_use)?;
+        let others = self.list()?;
+        let devices = || others.iter().flat_map(|image| &image.block_devices);
+        for snapshot in &snapshots {
+            if !devices().any(|device| device.snapshot.as_ref() == Some(snapshot)) {
+                self.delete_snapshot(snapshot)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes those of these layers that belong to this store and that nothing stands on. The store is locked.
     fn remove_layers(&self, layers: Vec<PathBuf>, in_use: &InUse) -> Result<(), ImageError> {
         let (images, snapshots) = (self.list()?, self.snapshots_ever()?);

@@ -77,6 +77,24 @@ impl NspawnDriver {
         loopdev::clear(loop_index).map_err(os)
     }
 
+    /// Lets the instance see a volume's new size. Needs the instance's turn.
+    pub(super) fn grow_now(&self, id: &str, volume_id: &str, size_gib: u32) -> Result<(), DriverError> {
+        let os = |source| DriverError::Os { id: id.to_owned(), source };
+        let mut record = self.record(id)?;
+        let specified = std::iter::once(&mut record.spec.root).chain(&mut record.spec.volumes);
+        specified.filter(|v| v.volume_id == volume_id).for_each(|v| v.size_gib = size_gib);
+        let mut device = None;
+        for attached in record.attached.iter_mut().filter(|a| a.volume.volume_id == volume_id) {
+            attached.volume.size_gib = size_gib;
+            device = Some(attached.loop_index);
+        }
+        self.update_lists(id, &record)?;
+        match device {
+            Some(index) if self.runs(id) => loopdev::refresh(index).map_err(os),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     fn update_lists(&self, id: &str, record: &Record) -> Result<(), DriverError> {
         let dir = self.dir(id);
         let written =

@@ -318,6 +318,11 @@ impl Driver for NspawnDriver {
         self.detach_now(id, volume_id, force).await
     }
 
+    async fn grow_volume(&self, id: &str, volume_id: &str, size_gib: u32) -> Result<(), DriverError> {
+        let _turn = self.turn(id).await;
+        self.grow_now(id, volume_id, size_gib)
+    }
+
     async fn hold_still(&self, id: &str) -> Result<Stillness, DriverError> {
         self.hold_still_now(id).await
     }

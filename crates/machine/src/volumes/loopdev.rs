@@ -93,6 +93,13 @@ pub(crate) fn clear(index: u32) -> Result<(), OsError> {
     }
 }
 
+/// Makes a device as large as its file is now.
+pub(crate) fn refresh(index: u32) -> Result<(), OsError> {
+    let path = node(index);
+    let device = open_read_write(&path).map_err(OsError::of("open", &path))?;
+    sys::refresh_loop(&device).map_err(OsError::of("make larger", path))
+}
+
 /// Waits until no loop device has a file that `ours` says yes to, freeing those that nothing uses.
 ///
 /// A second device on the same file before the first has written everything back would corrupt it. The kernel

@@ -75,6 +75,17 @@ impl VolumeStore {
         made.map(|()| path)
     }
 
+    /// Makes a volume's file larger. Nothing may have mounted an ext4 file system on it that is to grow with it.
+    pub async fn grow(&self, id: &str, size_gib: u32, with_ext4: bool) -> Result<(), VolumeError> {
+        let path = self.path(id);
+        let file = OpenOptions::new().write(true).open(&path).map_err(OsError::of("open", &path))?;
+        let size = u64::from(size_gib) * GIB;
+        if file.metadata().map_err(OsError::of("look at", &path))?.len() < size {
+            file.set_len(size).map_err(OsError::of("size", &path))?;
+        }
+        if with_ext4 { grow_ext4(&path).await } else { Ok(()) }
+    }
+
     /// Removes a volume's file; one that is not there is no error.
     pub fn remove(&self, id: &str) -> Result<(), VolumeError> {
         files::remove_all(&self.partial_path(id))?;

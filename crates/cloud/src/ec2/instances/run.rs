@@ -245,6 +245,7 @@ fn make_volumes(
                 delete_on_termination: device.delete_on_termination,
             }),
             client_token: None,
+            modification: None,
             tags: launch.volume_tags.clone(),
         };
         volumes.push(volume.id.clone());

@@ -203,7 +203,7 @@ fn at_rest_if(condition: bool) -> Source {
     if condition { Source::AtRest } else { Source::Moving }
 }
 
-/// Waits until no snapshot needs the volumes of an instance to stay as they are.
+/// Waits until no snapshot needs the volumes of an instance to stay as they are, and none is being made larger.
 pub(super) async fn copied(
     shop: &Workshop,
     instance: &InstanceRecord,
@@ -215,6 +215,8 @@ pub(super) async fn copied(
         let mut awaited = false;
         for volume in &instance.volumes {
             awaited |= is_awaited(&shop.cloud, volume, until)?;
+            let record = shop.cloud.store.get::<VolumeRecord>(&instance.region, volume);
+            awaited |= record.is_some_and(|record| record.is_being_modified());
         }
         if !awaited || changes.changed().await.is_err() {
             return Ok(());

@@ -17,9 +17,18 @@ enum Work {
     Remove,
     Attach,
     Detach { force: bool },
+    Modify,
 }
 
 fn work_on(cloud: &Cloud, volume: &VolumeRecord) -> Option<Work> {
+    life_of(cloud, volume).or_else(|| {
+        let is_there = matches!(volume.state, VolumeState::Available | VolumeState::InUse);
+        (volume.is_being_modified() && is_there && is_free(cloud, volume)).then_some(Work::Modify)
+    })
+}
+
+/// What brings a volume to the next state of its life.
+fn life_of(cloud: &Cloud, volume: &VolumeRecord) -> Option<Work> {
     match (volume.state, &volume.attachment) {
         (VolumeState::Creating, None) => Some(Work::Create),
         (VolumeState::Deleting, _) => is_free(cloud, volume).then_some(Work::Remove),
@@ -86,12 +95,42 @@ async fn carry_out(shop: &Workshop, volume: &VolumeRecord, work: Work) -> Result
             })
         }
         Work::Attach => attach(shop, volume).await,
+        Work::Modify => modify(shop, volume).await,
         Work::Detach { force } => {
             let instance_id = owner(volume)?;
             shop.cloud.driver.detach_volume(&instance_id, id, force).await?;
             store.write(|tx| Ok(volumes::release(tx, region, id)?))
         }
     }
+}
+
+/// Makes a volume what a modification asks for. The file is made larger first: whoever finds the modification undone
+/// does it again.
+async fn modify(shop: &Workshop, volume: &VolumeRecord) -> Result<(), StepError> {
+    let Some(modification) = &volume.modification else { return Ok(()) };
+    let target = modification.target.clone();
+    if target.size_gib > modification.original.size_gib {
+        // A root volume's instance is stopped, or waits to start: see `modify_volume` and `boot`.
+        shop.volumes.grow(&volume.id, target.size_gib, volume.layers.is_some()).await?;
+        if let Some(attachment) = &volume.attachment {
+            match shop.cloud.driver.grow_volume(&attachment.instance_id, &volume.id, target.size_gib).await {
+                Ok(()) | Err(machine::DriverError::Absent { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    shop.cloud.store.write::<_, StepError>(|tx| {
+        tx.update::<VolumeRecord>(&volume.region, &volume.id, |volume| {
+            volume.size_gib = target.size_gib;
+            volume.volume_type = target.volume_type;
+            volume.iops = target.iops;
+            volume.throughput = target.throughput;
+            if let Some(modification) = &mut volume.modification {
+                modification.end_time = Some(jiff::Timestamp::now());
+            }
+        })?;
+        Ok(())
+    })
 }
 
 fn owner(volume: &VolumeRecord) -> Result<String, StepError> {

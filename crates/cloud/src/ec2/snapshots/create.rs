@@ -34,7 +34,7 @@ pub fn of_volume(
         region: ctx.region.to_string(),
         owner: ctx.account.to_string(),
         volume_id: volume.id.clone(),
-        size_gib: volume.size_gib,
+        size_gib: volume.coming_size_gib(),
         description,
         started: Timestamp::now(),
         completed: None,

@@ -15,7 +15,8 @@ pub use network::{
     SubnetRecord, VpcRecord,
 };
 pub use storage::{
-    AttachmentState, KeyPairRecord, VolumeAttachment, VolumeRecord, VolumeSource, VolumeState,
+    AttachmentState, KeyPairRecord, VolumeAttachment, VolumeModification, VolumeRecord, VolumeShape,
+    VolumeSource, VolumeState,
 };
 pub use template::{LaunchTemplateRecord, LaunchTemplateVersionRecord};
 

@@ -39,10 +39,54 @@ pub struct VolumeRecord {
     pub attachment: Option<VolumeAttachment>,
     /// The token that it was made with.
     pub client_token: Option<String>,
+    /// How it was last modified, if it was.
+    #[serde(default)]
+    pub modification: Option<VolumeModification>,
     /// Tags.
     pub tags: Tags,
 }
 record!(VolumeRecord, "ec2.volume");
+
+impl VolumeRecord {
+    /// Whether a modification of it is under way.
+    pub fn is_being_modified(&self) -> bool {
+        self.modification.as_ref().is_some_and(|modification| modification.end_time.is_none())
+    }
+
+    /// Its size in GiB, or the one that it is about to have.
+    pub fn coming_size_gib(&self) -> u32 {
+        match &self.modification {
+            Some(modification) if modification.end_time.is_none() => modification.target.size_gib,
+            Some(_) | None => self.size_gib,
+        }
+    }
+}
+
+/// What of a volume can be modified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeShape {
+    /// Its size in GiB.
+    pub size_gib: u32,
+    /// `gp2`, `gp3`, …
+    pub volume_type: String,
+    /// Input and output operations per second, where the type has such a figure.
+    pub iops: Option<i32>,
+    /// MiB per second, where the type has such a figure.
+    pub throughput: Option<i32>,
+}
+
+/// A modification of a volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeModification {
+    /// What the volume was.
+    pub original: VolumeShape,
+    /// What it is to be.
+    pub target: VolumeShape,
+    /// When it was asked for.
+    pub start_time: Timestamp,
+    /// When it was done; none while it is not.
+    pub end_time: Option<Timestamp>,
+}
 
 /// What a volume holds at first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -377,3 +377,54 @@ async fn an_instance_does_not_start_while_it_is_copied() {
     assert!(!bench.driver.calls().contains(&Call::HoldStill(id)));
     reconciler.abort();
 }
+
+#[tokio::test]
+async fn volumes_grow() {
+    let bench = Bench::new();
+    let reconciler = bench.reconcile_ec2();
+    let ctx = bench.ctx();
+    let id = launched(&bench, launch(1)).await;
+    let volumes = bench.cloud.store.get::<InstanceRecord>(REGION, &id).unwrap().volumes.clone();
+    let grow = |volume: &str, size| {
+        let input = ModifyVolumeRequest {
+            volume_id: Some(volume.to_owned()),
+            size: Some(size),
+            ..Default::default()
+        };
+        Ec2Service.modify_volume(&ctx, input)
+    };
+    let has = |volume: String, size| {
+        let bench = &bench;
+        async move {
+            bench
+                .until("the volume has grown", |cloud| {
+                    cloud.store.get::<VolumeRecord>(REGION, &volume).unwrap().size_gib == size
+                })
+                .await;
+        }
+    };
+    let [root, data] = volumes.as_slice() else { panic!("{volumes:?}") };
+    assert_eq!(grow(root, 9).unwrap_err().code, "UnsupportedOperation", "its instance runs");
+    assert_eq!(grow(data, 21).unwrap_err().code, "InvalidParameterValue", "it only grows");
+    let begun = grow(data, 23).unwrap().volume_modification.unwrap();
+    assert_eq!(begun.modification_state.as_deref(), Some("modifying"));
+    has(data.clone(), 23).await;
+    assert!(bench.driver.calls().contains(&Call::Grow(id.clone(), data.clone(), 23)));
+    assert_eq!(fs::metadata(file(&bench, &id, "/dev/xvdcz")).unwrap().len(), 23 << 30);
+
+    stop(&bench, &id);
+    reaches(&bench, &id, InstanceState::Stopped).await;
+    grow(root, 9).unwrap();
+    let start = StartInstancesRequest { instance_ids: vec![id.clone()], ..Default::default() };
+    Ec2Service.start_instances(&ctx, start).unwrap();
+    reaches(&bench, &id, InstanceState::Running).await;
+    let volume = bench.cloud.store.get::<VolumeRecord>(REGION, root).unwrap();
+    assert_eq!(volume.size_gib, 9, "grown before it booted");
+    let input = DescribeVolumesModificationsRequest { volume_ids: vec![root.clone()], ..Default::default() };
+    let shown = Ec2Service.describe_volumes_modifications(&ctx, input).unwrap().volumes_modifications;
+    assert_eq!(
+        (shown[0].modification_state.as_deref(), shown[0].original_size),
+        (Some("completed"), Some(8))
+    );
+    reconciler.abort();
+}
