@@ -66,7 +66,8 @@ async fn a_copy_of_a_running_instance_boots_as_another_one() {
     let spec = bench.spec(id).await;
     driver.boot(&spec).await.unwrap();
     sh(driver, id, "mkfs.ext4 -q -L data /dev/xvdcz && mkdir /data && mount LABEL=data /data").await;
-    sh(driver, id, "echo root > /marker; echo data > /data/marker; echo '10.9.9.9 added' >> /etc/hosts").await;
+    sh(driver, id, "echo root > /marker; echo data > /data/marker; echo '10.9.9.9 added' >> /etc/hosts")
+        .await;
     start_writer(driver, id).await;
 
     let still = driver.hold_still(id).await.unwrap();
@@ -75,7 +76,12 @@ async fn a_copy_of_a_running_instance_boots_as_another_one() {
     // Nothing of it can be written meanwhile: the files stay byte for byte what was copied.
     tokio::time::sleep(Duration::from_millis(300)).await;
     for (volume, copied) in [&spec.root, &spec.volumes[0]].into_iter().zip(&copies) {
-        let same = std::process::Command::new("cmp").args(["--bytes", "256MiB"]).arg(&volume.file).arg(copied).status().unwrap();
+        let same = std::process::Command::new("cmp")
+            .args(["--bytes", "256MiB"])
+            .arg(&volume.file)
+            .arg(copied)
+            .status()
+            .unwrap();
         assert!(same.success(), "{} was written to while it was held still", volume.device);
     }
     drop(still);
@@ -115,8 +121,12 @@ async fn a_copy_takes_what_is_in_use() {
     driver.boot(&spec).await.unwrap();
     sh(driver, id, "mkfs.ext4 -q /dev/xvdcz && mkdir /data && mount /dev/xvdcz /data").await;
     for dir in ["/data", ""] {
-        sh(driver, id, &format!("head -c 20M /dev/urandom > {dir}/kept; head -c 300M /dev/urandom > {dir}/lost; sync"))
-            .await;
+        sh(
+            driver,
+            id,
+            &format!("head -c 20M /dev/urandom > {dir}/kept; head -c 300M /dev/urandom > {dir}/lost; sync"),
+        )
+        .await;
     }
     sh(driver, id, "rm /data/lost /lost; sync").await;
     driver.shutdown(id, GRACE).await.unwrap();

@@ -28,6 +28,11 @@ async fn volumes_come_and_go() {
     assert_eq!(sh(driver, id, "ls /dev/xvdf 2>/dev/null || echo gone").await, "gone");
     assert!(!bench.remains().iter().any(|r| r.contains("vol-extra")), "{:?}", bench.remains());
 
+    // One that grows is seen to have grown, and its file system can.
+    bench.volumes.grow(&spec.volumes[0].volume_id, 23, false).await.unwrap();
+    driver.grow_volume(id, &spec.volumes[0].volume_id, 23).await.unwrap();
+    assert_eq!(sh(driver, id, "blockdev --getsize64 /dev/xvdcz").await, (23_u64 << 30).to_string());
+
     // One that was there from the start goes as well; the root volume does not.
     driver.detach_volume(id, &spec.volumes[0].volume_id, false).await.unwrap();
     assert!(!bench.remains().iter().any(|r| r.contains("vol-data")), "{:?}", bench.remains());
