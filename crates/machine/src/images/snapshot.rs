@@ -209,6 +209,15 @@ impl ImageStore {
         (done * 100 / all.max(1)).min(99)
     }
 
+    /// Removes the file of a snapshot that was deleted, record and all, while it was copied.
+    pub fn forget_snapshot_file(&self, id: &str) -> Result<(), ImageError> {
+        let _lock = self.lock_records()?;
+        if !self.snapshot_record_path(id).exists() {
+            files::remove_all(&self.snapshot_file(id))?;
+        }
+        Ok(())
+    }
+
     /// Deletes a snapshot. Its file stays while `in_use` says so; [`Self::sweep_snapshots`] removes it later.
     pub fn delete_snapshot(&self, id: &str) -> Result<(), ImageError> {
         self.update_snapshot(id, |snapshot| snapshot.state = SnapshotState::Deleted).map(drop)

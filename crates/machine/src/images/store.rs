@@ -150,6 +150,27 @@ impl ImageStore {
         Ok(())
     }
 
+    /// Removes those of this store's layers that nothing stands on any more. Does nothing while somebody else makes
+    /// or removes images: it can wait. What is in use is asked for when no image can be removed any more.
+    pub fn sweep_layers(&self, in_use: impl FnOnce() -> InUse) -> Result<(), ImageError> {
+        let path = self.dir.join("lock");
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let lock = lock.map_err(OsError::of("open", &path))?;
+        if lock.try_lock().is_err() {
+            return Ok(());
+        }
+        let dir = self.layers_dir();
+        let mut finished = Vec::new();
+        for entry in fs::read_dir(&dir).map_err(OsError::of("list", &dir))? {
+            let layer = entry.map_err(OsError::of("list", &dir))?.path();
+            // What is half made has an extension.
+            if layer.extension().is_none() {
+                finished.push(layer);
+            }
+        }
+        self.remove_layers(finished, &in_use())
+    }
+
     /// Removes those of these layers that belong to this store and that nothing stands on. The store is locked.
     fn remove_layers(&self, layers: Vec<PathBuf>, in_use: &InUse) -> Result<(), ImageError> {
         let (images, snapshots) = (self.list()?, self.snapshots_ever()?);
@@ -337,6 +358,25 @@ mod tests {
         assert!(matches!(store.remove("ami-0000000a", &used), Err(ImageError::NotFound(_))));
         store.remove("ami-0000000b", &InUse::default()).unwrap();
         assert!(!shared.exists() && cached.exists(), "the cache is not the store's");
+    }
+
+    #[test]
+    fn layers_that_nothing_stands_on_are_swept_up() {
+        let state = tempfile::tempdir().unwrap();
+        let store = ImageStore::open(state.path()).unwrap();
+        let [of_image, of_volume, of_nobody, half_made] =
+            ["of-image", "of-volume", "of-nobody", "made.partial"].map(|name| store.layers_dir().join(name));
+        for dir in [&of_image, &of_volume, &of_nobody, &half_made] {
+            fs::create_dir(dir).unwrap();
+        }
+        store.put(&image("ami-0000000a", "one", &[&of_image])).unwrap();
+        let in_use = || InUse { layers: BTreeSet::from([of_volume.clone()]), ..InUse::default() };
+        let busy = store.lock().unwrap();
+        store.sweep_layers(in_use).unwrap();
+        assert!(of_nobody.exists(), "somebody may be making an image of it");
+        drop(busy);
+        store.sweep_layers(in_use).unwrap();
+        assert!(of_image.exists() && of_volume.exists() && half_made.exists() && !of_nobody.exists());
     }
 
     #[test]

@@ -45,7 +45,8 @@ pub(super) fn is_awaited(
     }))
 }
 
-/// Settles what follows from the snapshots that there are: images, and the files of deleted ones.
+/// Settles what follows from the snapshots that there are: which images are available, and which files and layers
+/// nobody needs any more.
 pub(super) fn settle(cloud: &Cloud) -> Result<(), StepError> {
     for image in cloud.images.settle_images()? {
         tracing::info!(image, "no longer pending");
@@ -57,7 +58,8 @@ pub(super) fn settle(cloud: &Cloud) -> Result<(), StepError> {
         volumes.iter().any(|v| v.state == VolumeState::Creating && v.source.snapshot() == Some(id))
             || copies.iter().any(|copy| copy.origin == Origin::Snapshot(id.to_owned()))
     };
-    Ok(cloud.images.sweep_snapshots(is_needed)?)
+    cloud.images.sweep_snapshots(is_needed)?;
+    Ok(cloud.images.sweep_layers(|| crate::in_use(&cloud.store))?)
 }
 
 /// Copies the snapshots of a batch.
@@ -85,10 +87,14 @@ async fn copy(shop: &Workshop, snapshot: &Snapshot) -> Result<(), StepError> {
     let (images, id) = (shop.cloud.images.clone(), snapshot.id.clone());
     let copied = tokio::task::spawn_blocking(move || images.fill_snapshot(&id, &source)).await;
     copied.map_err(|error| StepError::Ended(error.to_string()))??;
-    shop.cloud.images.update_snapshot(&snapshot.id, |snapshot| {
+    let known = shop.cloud.images.update_snapshot(&snapshot.id, |snapshot| {
         snapshot.state = SnapshotState::Completed;
         snapshot.completed = Some(Timestamp::now());
     })?;
+    // Deleted while it was copied.
+    if known.is_none() {
+        shop.cloud.images.forget_snapshot_file(&snapshot.id)?;
+    }
     Ok(())
 }
 

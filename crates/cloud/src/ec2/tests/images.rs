@@ -352,6 +352,17 @@ async fn layers_stay_while_volumes_and_snapshots_stand_on_them() {
         .unwrap();
     bench.cloud.images.remove(&made, &InUse::default()).unwrap();
     assert!(layer.exists(), "a snapshot of a root volume is nothing without its layers");
+    for snapshot in snapshots(&bench) {
+        let input = DeleteSnapshotRequest { snapshot_id: snapshot.snapshot_id, ..Default::default() };
+        Ec2Service.delete_snapshot(&bench.ctx(), input).unwrap();
+    }
+    tokio::time::timeout(Duration::from_secs(5), async {
+        while layer.exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("nothing stands on the layer any more");
     reconciler.abort();
 }
 
