@@ -80,6 +80,12 @@ def groups(state):
     return sorted(str(top / mark(state)) for top in tops if (top / mark(state)).exists())
 
 
+def tables(state):
+    """Its table of the host's packet filter."""
+    listed = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if mark(state) in line]
+
+
 def of_cloud(state):
     """Everything of a state directory that is on the host now; empty when there is nothing."""
     found = {
@@ -88,6 +94,7 @@ def of_cloud(state):
         "loop devices": loops(state),
         "network namespaces": namespaces(state),
         "control groups": groups(state),
+        "nft tables": tables(state),
     }
     return {kind: things for kind, things in found.items() if things}
 

@@ -131,6 +131,64 @@ def test_what_the_scripts_did_is_in_an_instance_of_the_image(cloud, made):
         until("it is gone", lambda: not cloud.instances("pending", "running", "shutting-down"), 30)
 
 
+# Public addresses.
+
+
+def greeting(address):
+    """What the SSH server at an address says first; empty when there is none."""
+    try:
+        with socket.create_connection((address, 22), 10) as stream:
+            stream.settimeout(20)
+            return stream.recv(4)
+    except OSError:
+        return b""
+
+
+@contextlib.contextmanager
+def sshd_of_the_host():
+    """Nearly every machine has a service on 0.0.0.0:22."""
+    with socket.socket() as sshd:
+        sshd.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sshd.bind(("0.0.0.0", 22))
+            sshd.listen()
+        except OSError:
+            # The host has one of its own, which does as well.
+            assert socket.create_connection(("127.0.0.1", 22), 2)
+        yield
+
+
+def test_a_public_address_is_reached_from_the_host_and_by_commands(cloud, home, source):
+    """Also where the host has an SSH server of its own, and after a stop, which gives another address."""
+    ec2 = cloud.client("ec2")
+    group = ec2.create_security_group(GroupName="ssh", Description="ssh")["GroupId"]
+    ec2.authorize_security_group_ingress(GroupId=group, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0")
+    launch = {"ImageId": builds.SOURCE, "InstanceType": "t2.micro", "SecurityGroupIds": [group]}
+    id = ec2.run_instances(**launch, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+
+    def running():
+        [instance] = ec2.describe_instances(InstanceIds=[id])["Reservations"][0]["Instances"]
+        return instance if instance["State"]["Name"] == "running" else None
+
+    try:
+        with sshd_of_the_host():
+            first = until("it runs", running, 30)
+            assert first["PublicDnsName"] and greeting(first["PublicDnsName"]) == b"SSH-"
+            assert greeting(first["PublicIpAddress"]) == b"SSH-"
+            read = f"head -c 4 </dev/tcp/{first['PublicIpAddress']}/22"
+            assert under(cloud, home, "/", "bash", "-c", read).stdout == "SSH-"
+            ec2.stop_instances(InstanceIds=[id])
+            until("it is stopped", lambda: cloud.instances("stopped"), 30)
+            assert greeting(first["PublicIpAddress"]) == b""
+            ec2.start_instances(InstanceIds=[id])
+            second = until("it runs again", running, 30)
+            assert greeting(second["PublicIpAddress"]) == b"SSH-"
+    finally:
+        ec2.terminate_instances(InstanceIds=[id])
+        until("it is gone", lambda: not cloud.instances("running", "stopped", "shutting-down"), 30)
+        ec2.delete_security_group(GroupId=group)
+
+
 # Profiles, as the seed's Makefile has them.
 
 
@@ -220,23 +278,14 @@ def test_ctrl_c_is_packers_own(cloud, home, folder):
         assert "Cleanly cancelled builds after being interrupted." in said
 
 
-def test_the_hosts_own_sshd_is_not_in_the_way(cloud, home, folder):
-    """Nearly every machine has a service on 0.0.0.0:22."""
+def test_files_go_and_come_beside_the_hosts_own_sshd(cloud, home, folder):
     builds.template(
         folder,
         {"type": "file", "source": "sent", "destination": "/tmp/"},
         {"type": "file", "source": "/tmp/sent", "destination": "came", "direction": "download"},
     )
     (folder / "sent").write_bytes(bytes(range(256)) * 4096)
-    with socket.socket() as sshd:
-        sshd.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sshd.bind(("0.0.0.0", 22))
-            sshd.listen()
-        except OSError:
-            # The host has one of its own, which does as well.
-            assert socket.create_connection(("127.0.0.1", 22), 2)
-        with nothing_left(cloud):
-            done = under(cloud, home, folder, "packer", "build", "packer.json")
+    with sshd_of_the_host(), nothing_left(cloud):
+        done = under(cloud, home, folder, "packer", "build", "packer.json")
     assert done.returncode == 0, done.stdout + done.stderr
     assert pathlib.Path(folder, "came").read_bytes() == pathlib.Path(folder, "sent").read_bytes()
