@@ -168,8 +168,8 @@ class Cloud:
         return leftovers.machine(self.state, instance_id)
 
     def booted(self, instance_id, seconds=60):
-        """Waits until cloud-init has ended in an instance."""
-        end = ("test", "-e", "/var/lib/cloud/instance/boot-finished")
+        """Waits until cloud-init has ended in an instance, in this boot of it."""
+        end = ("test", "-e", "/run/cloud-init/result.json")
         until(f"{instance_id} has booted", lambda: self.try_exec(instance_id, *end).returncode == 0, seconds)
 
     def instances(self, *states):

@@ -459,7 +459,7 @@ def test_a_snapshot_is_completed_by_the_next_daemon(cloud, ec2, image, reboots):
     instance = launch(cloud, image, BlockDeviceMappings=data_volume())
     prepare(cloud, instance)
     # Enough that the copy is under way when the daemon is killed.
-    cloud.exec(instance, "bash", "-c", "head -c 1500M /dev/urandom > /data/much; sync", timeout=120)
+    cloud.exec(instance, "bash", "-c", "head -c 700M /dev/urandom > /data/much; sync", timeout=120)
     digest = cloud.exec(instance, "sha256sum", "/data/much").split()[0]
     made = ec2.create_image(InstanceId=instance, Name=f"killed {reboots}", NoReboot=not reboots)["ImageId"]
     snapshots = pathlib.Path(cloud.state, "images/snapshots")
