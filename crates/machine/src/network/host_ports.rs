@@ -291,4 +291,23 @@ table ip drydock-1 {
         let ways = BTreeMap::from([(port(Protocol::Tcp, "127.64.0.1:8080"), Way::Bound)]);
         assert_eq!(script("drydock-1", &ways), "table ip drydock-1\ndelete table ip drydock-1\n");
     }
+
+    #[tokio::test]
+    async fn without_rules_a_port_is_taken_itself() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+        let ports =
+            [taken.local_addr().unwrap().to_string(), free].map(|address| port(Protocol::Tcp, &address));
+        let mut opened = Vec::new();
+        for port in ports {
+            opened.push((port, Ok(TcpListener::bind("127.0.0.1:0").await.unwrap())));
+        }
+        let mut ways = BTreeMap::from(ports.map(|port| (port, Way::Led(1))));
+        let refused = NetworkError::Nft { subject: "the host".into(), message: "no NAT".into() };
+        bind_led(&mut opened, &mut ways, &refused).await;
+        assert_eq!(ways, BTreeMap::from([(ports[1], Way::Bound)]));
+        let error = opened[0].1.as_ref().unwrap_err().to_string();
+        assert!(error.contains("no NAT") && error.contains("in use"), "{error}");
+        assert_eq!(opened[1].1.as_ref().unwrap().local_addr().unwrap(), ports[1].address.into());
+    }
 }
