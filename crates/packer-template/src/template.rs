@@ -40,12 +40,7 @@ impl Template {
     /// # Errors
     /// Everything wrong with its structure, each with its place.
     pub fn parse(source: &Source) -> Result<Self, Errors> {
-        let (template, errors) = Self::parse_leniently(source);
-        match (template, errors) {
-            (_, Some(errors)) => Err(errors),
-            (Some(template), None) => Ok(template),
-            (None, None) => Err(Error::new("the template cannot be read").into()),
-        }
+        whole(Self::parse_leniently(source))
     }
 
     /// Reads a template as far as it can be read, so that more can be said about it than what is wrong with its
@@ -59,8 +54,8 @@ impl Template {
     ///
     /// # Errors
     /// Everything wrong with its structure, each with its place.
-    pub fn parse_syntax(source: &Source) -> Result<(), Errors> {
-        crate::parse::parse(source, Depth::Syntax).1.map_or(Ok(()), Err)
+    pub fn parse_syntax(source: &Source) -> Result<Self, Errors> {
+        whole(crate::parse::parse(source, Depth::Syntax))
     }
 
     /// The builds in order of name, as Packer runs them: the builders' names rendered.
@@ -69,5 +64,14 @@ impl Template {
     /// Names that do not render, and names that two builders share.
     pub fn build_names(&self, context: &Context) -> Result<Vec<(String, &Builder)>, Errors> {
         crate::parse::build_names(self, context)
+    }
+}
+
+/// The template, if nothing is wrong with it.
+fn whole((template, errors): (Option<Template>, Option<Errors>)) -> Result<Template, Errors> {
+    match (template, errors) {
+        (_, Some(errors)) => Err(errors),
+        (Some(template), None) => Ok(template),
+        (None, None) => Err(Error::new("the template cannot be read").into()),
     }
 }

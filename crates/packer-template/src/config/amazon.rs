@@ -53,22 +53,12 @@ pub struct AccessConfig {
     pub region: Option<String>,
     /// `assume_role`.
     pub assume_role: Option<AssumeRole>,
-    /// `mfa_code`: the one-time code for a role that asks for one.
-    pub mfa_code: Option<String>,
     /// `custom_endpoint_ec2`.
     pub custom_endpoint_ec2: Option<String>,
-    /// `insecure_skip_tls_verify`.
-    pub insecure_skip_tls_verify: bool,
-    /// `decode_authorization_messages`: asks STS what an encoded refusal says.
-    pub decode_authorization_messages: bool,
     /// `max_retries` of a request; none for the SDK's.
     pub max_retries: Option<u32>,
     /// `skip_region_validation`.
     pub skip_region_validation: bool,
-    /// `skip_metadata_api_check`: no credentials from the metadata service of the host.
-    pub skip_metadata_api_check: bool,
-    /// `skip_credential_validation`: no question to STS before the start.
-    pub skip_credential_validation: bool,
     /// `aws_polling`.
     pub aws_polling: Polling,
 }
@@ -90,8 +80,6 @@ pub struct AssumeRole {
     pub session_name: Option<String>,
     /// `tags` of the session.
     pub tags: BTreeMap<String, String>,
-    /// `transitive_tag_keys`.
-    pub transitive_tag_keys: Vec<String>,
 }
 
 /// `aws_polling`: how waiting for AWS is done; none for each waiter's own.

@@ -43,14 +43,9 @@ fn access(reader: &Reader<'_>) -> AccessConfig {
         shared_credentials_file: reader.string("shared_credentials_file"),
         region: reader.string("region"),
         assume_role: assume_role(reader),
-        mfa_code: reader.string("mfa_code"),
         custom_endpoint_ec2: reader.string("custom_endpoint_ec2"),
-        insecure_skip_tls_verify: reader.flag("insecure_skip_tls_verify"),
-        decode_authorization_messages: reader.flag("decode_authorization_messages"),
         max_retries: reader.number("max_retries", 0..=1000),
         skip_region_validation: reader.flag("skip_region_validation"),
-        skip_metadata_api_check: reader.flag("skip_metadata_api_check"),
-        skip_credential_validation: reader.flag("skip_credential_validation"),
         aws_polling: polling(reader),
     };
     match (&config.access_key, &config.secret_key) {
@@ -71,7 +66,6 @@ fn assume_role(reader: &Reader<'_>) -> Option<AssumeRole> {
         policy_arns: role.strings("policy_arns"),
         session_name: role.string("session_name"),
         tags: role.map("tags"),
-        transitive_tag_keys: role.strings("transitive_tag_keys"),
     };
     // Packer assumes no role when none is named.
     Some(assume).filter(|assume| !assume.role_arn.is_empty())

@@ -73,7 +73,10 @@ pub const AMAZON_EBS: &[Opt] = &[
     refused("block_duration_minutes", SPOT),
     yes("communicator"),
     yes("custom_endpoint_ec2"),
-    yes("decode_authorization_messages"),
+    refused(
+        "decode_authorization_messages",
+        "give the message that the error shows to `aws sts decode-authorization-message`",
+    ),
     yes("disable_stop_instance"),
     yes("ebs_optimized"),
     yes("ena_support"),
@@ -84,13 +87,19 @@ pub const AMAZON_EBS: &[Opt] = &[
     yes("force_deregister"),
     yes("iam_instance_profile"),
     newer("imds_support"),
-    yes("insecure_skip_tls_verify"),
+    refused(
+        "insecure_skip_tls_verify",
+        "certificates are always checked; let SSL_CERT_FILE name the CA of an endpoint of your own",
+    ),
     yes("instance_type"),
     yes("kms_key_id"),
     yes("launch_block_device_mappings"),
     yes("max_retries"),
     newer("metadata_options"),
-    yes("mfa_code"),
+    refused(
+        "mfa_code",
+        "get credentials by `aws sts get-session-token` and hand them in as access_key, secret_key and token",
+    ),
     refused("no_ephemeral", WINDOWS),
     yes("pause_before_connecting"),
     refused("pause_before_ssm", SSM),
@@ -109,8 +118,11 @@ pub const AMAZON_EBS: &[Opt] = &[
     yes("shared_credentials_file"),
     yes("shutdown_behavior"),
     newer("skip_create_ami"),
-    yes("skip_credential_validation"),
-    yes("skip_metadata_api_check"),
+    ignored("skip_credential_validation", "credentials are not tried out before they are needed"),
+    ignored(
+        "skip_metadata_api_check",
+        "the metadata service of the host is not asked for credentials, unless a profile says so",
+    ),
     yes("skip_profile_validation"),
     yes("skip_region_validation"),
     yes("skip_save_build_region"),
@@ -218,7 +230,7 @@ pub(super) const ASSUME_ROLE: &[Opt] = &[
     yes("role_arn"),
     yes("session_name"),
     yes("tags"),
-    yes("transitive_tag_keys"),
+    refused("transitive_tag_keys", "the build assumes no further role"),
 ];
 
 pub(super) const POLLING: &[Opt] = &[yes("delay_seconds"), yes("max_attempts")];
