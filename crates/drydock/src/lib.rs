@@ -26,6 +26,7 @@ use exit::Failure;
   drydock up examples/ecs-cluster         deploy the example and verify it
   drydock instances ls                    its machines
   drydock instances exec i-0123… -- docker info
+  drydock exec -- packer build packer.json  any tool, as if the local cloud were AWS
   drydock down examples/ecs-cluster       delete it again
   eval $(drydock cloud env)               let aws, boto3, Packer … talk to the local cloud"
 )]
