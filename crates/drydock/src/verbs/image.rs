@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use machine::images::{Addition, Image, ImageStore, NewImage, cache_dir};
+use machine::images::{Addition, Image, ImageState, ImageStore, NewImage, cache_dir};
 
+use super::image_history;
 use crate::exit::Failure;
 use crate::manifest::ImageSection;
 use crate::output::OutputArgs;
@@ -13,12 +14,13 @@ use crate::state::StateArgs;
 /// The name of the image that every other one begins with.
 const BASE: &str = "ecs-base";
 
-/// Makes, lists and removes machine images
+/// Makes, lists and removes machine images, and tells how they were built
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   drydock image create ecs-base
   drydock image create web --from ecs-base --add files/firstrun.sh:/home/ec2-user/firstrun.sh
   drydock image import rootfs.tar --name mine
+  drydock image history ami-0123456789abcdef0
   drydock image ls")]
 pub struct Args {
     #[command(subcommand)]
@@ -35,6 +37,7 @@ enum Verb {
     Rm(Rm),
     /// Makes an image of a root file system in a tar file
     Import(Import),
+    History(Box<image_history::Args>),
 }
 
 #[derive(Debug, clap::Args)]
@@ -92,6 +95,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         }
         Verb::Rm(args) => remove(&args).await,
         Verb::Import(args) => import(args),
+        Verb::History(args) => image_history::run(*args).await,
     }
 }
 
@@ -245,10 +249,11 @@ fn table(images: &[Image]) -> String {
     text
 }
 
-/// An image's name, and for an adopted id the image that it stands for.
+/// An image's name, for an adopted id the image that it stands for, and its state where it cannot be launched.
 fn shown_name(image: &Image) -> String {
-    match &image.alias_of {
-        Some(target) => format!("{} ({target})", image.name),
-        None => image.name.clone(),
+    match (&image.alias_of, image.state) {
+        (_, ImageState::Pending | ImageState::Failed) => format!("{} ({})", image.name, image.state.name()),
+        (Some(target), ImageState::Available) => format!("{} ({target})", image.name),
+        (None, ImageState::Available) => image.name.clone(),
     }
 }

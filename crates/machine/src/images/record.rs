@@ -114,6 +114,17 @@ pub enum ImageState {
     Failed,
 }
 
+impl ImageState {
+    /// EC2's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Available => "available",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// A volume that an image's instances start with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

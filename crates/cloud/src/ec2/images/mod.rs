@@ -10,7 +10,7 @@ mod register;
 use aws_wire::Error;
 use aws_wire::ec2::{DescribeImagesRequest, DescribeImagesResult, Image as WireImage, StateReason, Tag};
 use jiff::Timestamp;
-use machine::images::{AMAZON, Image, ImageError, ImageState};
+use machine::images::{AMAZON, Image, ImageError};
 
 pub use attributes::{
     describe_image_attribute, disable_image_deprecation, disable_image_deregistration_protection,
@@ -122,7 +122,7 @@ const FIELDS: &[Field<Row>] = &[
     ("name", |row, is| is(&row.image.name)),
     ("description", |row, is| is(&row.image.description)),
     ("architecture", |row, is| is(&row.image.architecture)),
-    ("state", |row, is| is(state(row.image.state))),
+    ("state", |row, is| is(row.image.state.name())),
     ("owner-id", |row, is| is(&row.owner)),
     ("owner-alias", |row, is| row.is_amazons() && is(AMAZON)),
     ("is-public", |row, is| is(truth(row.is_public()))),
@@ -202,14 +202,6 @@ fn source(image: &Image) -> (Option<String>, Option<String>) {
     }
 }
 
-fn state(state: ImageState) -> &'static str {
-    match state {
-        ImageState::Pending => "pending",
-        ImageState::Available => "available",
-        ImageState::Failed => "failed",
-    }
-}
-
 /// The date in the form that EC2 gives it, which is a text: `2026-01-02T03:04:05.000Z`.
 fn date(image: &Image) -> String {
     wire_date(image.created)
@@ -234,7 +226,7 @@ fn to_wire(row: Row) -> WireImage {
         owner_id: Some(row.owner),
         image_owner_alias: is_amazons.then(|| AMAZON.to_owned()),
         public: Some(is_public),
-        state: Some(state(image.state).to_owned()),
+        state: Some(image.state.name().to_owned()),
         creation_date,
         architecture: Some(image.architecture),
         image_type: Some("machine".to_owned()),

@@ -113,10 +113,7 @@ fn begin_snapshots(
     }
     snapshot::settle(&shop.cloud)?;
     for (id, batch) in snapshot::pending(&shop.cloud)? {
-        if !busy.contains_key(&id) {
-            let task = tasks.spawn(snapshot::work(Arc::clone(shop), batch)).id();
-            busy.insert(id, task);
-        }
+        busy.entry(id).or_insert_with(|| tasks.spawn(snapshot::work(Arc::clone(shop), batch)).id());
     }
     *seen = Some(version);
     Ok(())
