@@ -54,14 +54,6 @@ pub enum SessionError {
         /// The option that is not.
         missing: &'static str,
     },
-    /// An option that is not supported, and would change what is done if it were ignored.
-    #[error("`{option}` is not supported: {instead}")]
-    Unsupported {
-        /// The option.
-        option: &'static str,
-        /// What to do instead.
-        instead: &'static str,
-    },
 }
 
 /// Why the API did not do what was asked.
@@ -164,9 +156,9 @@ impl Session {
     /// asked: a profile with `credential_source = Ec2InstanceMetadata` does that for those who want it.
     ///
     /// # Errors
-    /// When there is no region, half a key, or an option that is not supported.
+    /// When there is no region, or half a key.
     pub async fn open(access: &AccessConfig, target: &Target) -> Result<Self, SessionError> {
-        refuse_unsupported(access)?;
+        refuse_half_a_key(access)?;
         let http = HttpClient::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
         let region = region(access, target).await.ok_or(SessionError::NoRegion)?;
         let retry = match access.max_retries {
@@ -225,33 +217,12 @@ impl Session {
     }
 }
 
-fn refuse_unsupported(access: &AccessConfig) -> Result<(), SessionError> {
+fn refuse_half_a_key(access: &AccessConfig) -> Result<(), SessionError> {
     match (&access.access_key, &access.secret_key) {
-        (Some(_), None) => {
-            return Err(SessionError::HalfAKey { given: "access_key", missing: "secret_key" });
-        }
-        (None, Some(_)) => {
-            return Err(SessionError::HalfAKey { given: "secret_key", missing: "access_key" });
-        }
-        _ => {}
+        (Some(_), None) => Err(SessionError::HalfAKey { given: "access_key", missing: "secret_key" }),
+        (None, Some(_)) => Err(SessionError::HalfAKey { given: "secret_key", missing: "access_key" }),
+        _ => Ok(()),
     }
-    let unsupported = |option, instead| Err(SessionError::Unsupported { option, instead });
-    if access.insecure_skip_tls_verify {
-        return unsupported("insecure_skip_tls_verify", "trust the endpoint's CA with SSL_CERT_FILE");
-    }
-    if access.mfa_code.is_some() {
-        return unsupported(
-            "mfa_code",
-            "get session credentials by `aws sts get-session-token` and give them as access_key, secret_key, token",
-        );
-    }
-    if access.assume_role.as_ref().is_some_and(|role| !role.transitive_tag_keys.is_empty()) {
-        return unsupported(
-            "assume_role.transitive_tag_keys",
-            "the build assumes no further role; leave it out",
-        );
-    }
-    Ok(())
 }
 
 async fn region(access: &AccessConfig, target: &Target) -> Option<String> {

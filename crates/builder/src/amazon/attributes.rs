@@ -131,3 +131,31 @@ fn permissions(ami: &AmiConfig) -> Vec<(&'static str, CreateVolumePermissionModi
         .map(|(name, all)| (name, CreateVolumePermissionModifications::builder().set_add(Some(all)).build()))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::config;
+    use super::*;
+
+    #[test]
+    fn each_attribute_that_is_given_is_a_change_of_its_own() {
+        let config = config(
+            r#""ami_groups": ["all"], "ami_users": ["1"], "ami_product_codes": ["a"], "imds_support": "v2.0",
+               "snapshot_users": ["2"], "snapshot_groups": ["all"]"#,
+        );
+        let changes = changes(&config.ami, "words".to_owned());
+        let names: Vec<&str> = changes.iter().map(Change::name).collect();
+        assert_eq!(names, ["description", "groups", "users", "product codes", "imds_support"]);
+        let permissions = permissions(&config.ami);
+        let names: Vec<&str> = permissions.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["groups", "users"]);
+        assert_eq!(permissions[1].1.add()[0].user_id.as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn what_is_not_given_is_not_changed() {
+        let config = config("");
+        assert!(changes(&config.ami, String::new()).is_empty());
+        assert!(permissions(&config.ami).is_empty());
+    }
+}

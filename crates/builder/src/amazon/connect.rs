@@ -58,6 +58,7 @@ impl<'a> Step<State<'a>, Error> for Connect<'a> {
             ("Host", address),
             ("Port", options.ssh_port.to_string()),
             ("User", options.ssh_username.clone()),
+            ("Password", options.ssh_password.clone().unwrap_or_default()),
             ("ConnType", "ssh".to_owned()),
             ("SSHPrivateKey", state.key.private.clone().unwrap_or_default()),
         ];

@@ -115,3 +115,49 @@ fn copies(ami: &AmiConfig, own: &str) -> Vec<Copy> {
     };
     regions.into_iter().map(|region| Copy { region: region.to_owned(), key: key(region) }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::config;
+    use super::*;
+
+    fn made(options: &str) -> Vec<(String, Option<String>)> {
+        let copies = copies(&config(options).ami, "us-east-1");
+        copies.into_iter().map(|copy| (copy.region, copy.key)).collect()
+    }
+
+    fn to(region: &str, key: Option<&str>) -> (String, Option<String>) {
+        (region.to_owned(), key.map(str::to_owned))
+    }
+
+    #[test]
+    fn an_image_is_copied_to_other_regions_only() {
+        assert_eq!(made(""), []);
+        let regions = r#""ami_regions": ["us-east-1", "eu-west-1"]"#;
+        assert_eq!(made(regions), [to("eu-west-1", None)]);
+    }
+
+    #[test]
+    fn encryption_copies_to_the_own_region_too_with_its_key() {
+        let own = r#""encrypt_boot": true, "kms_key_id": "alias/mine""#;
+        assert_eq!(made(own), [to("us-east-1", Some("alias/mine"))]);
+        let both = r#""encrypt_boot": true, "kms_key_id": "alias/mine", "ami_regions": ["eu-west-1"],
+            "region_kms_key_ids": {"eu-west-1": "alias/theirs"}"#;
+        assert_eq!(made(both), [to("eu-west-1", Some("alias/theirs")), to("us-east-1", Some("alias/mine"))]);
+        let default_key =
+            r#""encrypt_boot": true, "ami_regions": ["eu-west-1"], "region_kms_key_ids": {"eu-west-1": ""}"#;
+        assert_eq!(made(default_key), [to("eu-west-1", None), to("us-east-1", None)]);
+    }
+
+    #[test]
+    fn without_encryption_no_key_is_used() {
+        let options = r#""encrypt_boot": false, "ami_regions": ["eu-west-1"], "kms_key_id": "alias/mine""#;
+        assert_eq!(made(options), [to("eu-west-1", None)]);
+    }
+
+    #[test]
+    fn the_builds_own_region_may_be_left_out() {
+        let options = r#""skip_save_build_region": true, "encrypt_boot": true, "ami_regions": ["eu-west-1"]"#;
+        assert_eq!(made(options), [to("eu-west-1", None)]);
+    }
+}

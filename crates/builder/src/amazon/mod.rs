@@ -36,6 +36,8 @@ mod source;
 mod state;
 mod stop;
 mod tags;
+#[cfg(test)]
+mod testing;
 mod volumes;
 
 use std::collections::HashMap;

@@ -75,10 +75,20 @@ pub(super) struct Made {
 
 impl<'a> State<'a> {
     pub fn new(session: &'a Session, polling: Polling, name: &str, run_uuid: &str) -> Self {
+        let values = [
+            ("PackerRunUUID", run_uuid),
+            // The builder serves no files by HTTP; these are Packer's words for that.
+            ("PackerHTTPAddr", "ERR_HTTP_ADDR_NOT_IMPLEMENTED_BY_BUILDER"),
+            ("PackerHTTPIP", "ERR_HTTP_IP_NOT_IMPLEMENTED_BY_BUILDER"),
+            ("PackerHTTPPort", "ERR_HTTP_PORT_NOT_IMPLEMENTED_BY_BUILDER"),
+            ("Password", ""),
+            ("SSHPublicKey", ""),
+            ("WinRMPassword", ""),
+        ];
         let data = BuildData {
             name: name.to_owned(),
             builder_type: "amazon-ebs".to_owned(),
-            values: [("PackerRunUUID".to_owned(), run_uuid.to_owned())].into(),
+            values: values.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             fields: amazon_fields(&session.region, "", "", "", "", "", BTreeMap::new()),
         };
         Self {
