@@ -46,6 +46,7 @@ pub fn describe_image_attribute(
 }
 
 /// A change of an image.
+#[derive(Debug, PartialEq, Eq)]
 enum Change {
     Description(String),
     Permissions(Changes),
@@ -196,4 +197,66 @@ pub fn disable_image_deregistration_protection(
     stop_dry_run(input.dry_run)?;
     update(ctx, id, |image| image.deregistration_protection = false)?;
     Ok(DisableImageDeregistrationProtectionResult { return_: Some("disabled".to_owned()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_wire::ec2::LaunchPermissionModifications;
+
+    use super::*;
+
+    const USER: &str = "111122223333";
+
+    fn permitted(users: &[&str], all: bool) -> Change {
+        let users = users.iter().map(|user| (*user).to_owned()).collect();
+        Change::Permissions(Changes { add: Shared { all, users }, ..Changes::default() })
+    }
+
+    fn asked_of(change: impl FnOnce(&mut ModifyImageAttributeRequest)) -> Result<Change, String> {
+        let mut input = ModifyImageAttributeRequest::default();
+        change(&mut input);
+        asked(&input).map_err(|error| error.code.to_string())
+    }
+
+    fn adding(user: Option<&str>, group: Option<&str>) -> Option<LaunchPermissionModifications> {
+        let permission = LaunchPermission {
+            user_id: user.map(str::to_owned),
+            group: group.map(str::to_owned),
+            ..LaunchPermission::default()
+        };
+        Some(LaunchPermissionModifications { add: vec![permission], ..Default::default() })
+    }
+
+    #[test]
+    fn one_attribute_in_each_of_its_forms() {
+        let value = |text: &str| Some(AttributeValue { value: Some(text.to_owned()) });
+        let old = asked_of(|i| {
+            i.attribute = Some("launchPermission".into());
+            i.operation_type = Some("add".into());
+            i.user_ids = vec![USER.into()];
+        });
+        assert_eq!(old, Ok(permitted(&[USER], false)));
+        // Packer names the users twice.
+        let both = asked_of(|i| {
+            i.user_ids = vec![USER.into()];
+            i.launch_permission = adding(Some(USER), None);
+        });
+        assert_eq!(both, Ok(permitted(&[USER], false)));
+        assert_eq!(asked_of(|i| i.launch_permission = adding(None, Some("all"))), Ok(permitted(&[], true)));
+        assert_eq!(asked_of(|i| i.description = value("new")), Ok(Change::Description("new".into())));
+        let by_name = asked_of(|i| (i.attribute, i.value) = (Some("description".into()), Some("new".into())));
+        assert_eq!(by_name, Ok(Change::Description("new".into())));
+        assert_eq!(asked_of(|i| i.imds_support = value("v2.0")), Ok(Change::ImdsV2(true)));
+    }
+
+    #[test]
+    fn what_is_not_one_attribute_is_refused() {
+        let value = |text: &str| Some(AttributeValue { value: Some(text.to_owned()) });
+        assert_eq!(asked_of(|_| {}), Err("InvalidParameterCombination".into()));
+        let two = asked_of(|i| (i.description, i.imds_support) = (value("new"), value("v2.0")));
+        assert_eq!(two, Err("InvalidParameterCombination".into()));
+        let codes = asked_of(|i| i.attribute = Some("productCodes".into()));
+        assert_eq!(codes, Err("UnsupportedOperation".into()));
+        assert_eq!(asked_of(|i| i.imds_support = value("v1.0")), Err("InvalidParameterValue".into()));
+    }
 }
