@@ -33,6 +33,8 @@ struct Frozen {
 }
 
 impl Frozen {
+    /// Freezes the file system at `path`. One that cannot be frozen (such as FAT) is only written out, which is all that
+    /// can be had of it while it is in use.
     fn freeze(path: &Path) -> Result<Self, OsError> {
         let directory = File::open(path).map_err(OsError::of("open", path))?;
         let guard = guard(&directory).map_err(OsError::of("guard", path))?;
@@ -41,6 +43,10 @@ impl Frozen {
         match sys::freeze(&frozen.directory) {
             // EBUSY: a process that was killed has frozen it, and its guard was killed with it.
             Ok(()) | Err(Errno::EBUSY) => Ok(frozen),
+            Err(Errno::EOPNOTSUPP) => {
+                nix::unistd::syncfs(&frozen.directory).map_err(OsError::of("sync", path))?;
+                Ok(frozen)
+            }
             Err(e) => Err(OsError::of("freeze", path)(e)),
         }
     }
@@ -49,8 +55,8 @@ impl Frozen {
 impl Drop for Frozen {
     fn drop(&mut self) {
         match sys::thaw(&self.directory) {
-            // EINVAL: it is not frozen, for freezing it failed.
-            Ok(()) | Err(Errno::EINVAL) => {}
+            // It is not frozen, for it could not be.
+            Ok(()) | Err(Errno::EINVAL | Errno::EOPNOTSUPP) => {}
             Err(error) => tracing::error!(%error, "cannot thaw a file system"),
         }
         drop(self.guard.stdin.take());
