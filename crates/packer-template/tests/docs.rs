@@ -4,8 +4,8 @@
 use std::{fmt::Write, path::Path};
 
 use packer_template::config::options::{
-    AMAZON_EBS, BLOCK_DEVICE, BREAKPOINT, CHECKSUM, COMPRESS, FILE, MANIFEST, Opt, SHELL, SHELL_LOCAL,
-    Support,
+    AMAZON_EBS, ASSUME_ROLE, BLOCK_DEVICE, BREAKPOINT, CHECKSUM, COMPRESS, FILE, MANIFEST, Opt, SHELL,
+    SHELL_LOCAL, Support,
 };
 
 const INTRODUCTION: &str = "# Packer templates: options and functions
@@ -68,6 +68,7 @@ fn render() -> String {
     let mut out = INTRODUCTION.to_owned();
     section(&mut out, "Builder `amazon-ebs`", AMAZON_EBS);
     section(&mut out, "`ami_block_device_mappings` and `launch_block_device_mappings`", BLOCK_DEVICE);
+    section(&mut out, "`assume_role`", ASSUME_ROLE);
     section(&mut out, "Provisioner `shell`", SHELL);
     section(&mut out, "Provisioner `file`", FILE);
     section(&mut out, "Provisioner and post-processor `shell-local`", SHELL_LOCAL);

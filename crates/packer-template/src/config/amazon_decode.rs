@@ -169,18 +169,18 @@ fn run(reader: &Reader<'_>, session: &Session<'_>) -> RunConfig {
         security_group_ids: security_groups(reader),
         security_group_filter: reader
             .object("security_group_filter", options::FILTERS)
-            .map(|filter| SecurityGroupFilter { filters: filters(&filter) }),
+            .map(|filter| SecurityGroupFilter { filters: filters(&filter, "name") }),
         temporary_security_group_source_cidrs: source_cidrs(reader),
         subnet_id: reader.string("subnet_id"),
         subnet_filter: reader.object("subnet_filter", options::SUBNET_FILTER).map(|filter| SubnetFilter {
-            filters: filters(&filter),
+            filters: filters(&filter, "name"),
             most_free: filter.flag("most_free"),
             random: filter.flag("random"),
         }),
         vpc_id: reader.string("vpc_id"),
         vpc_filter: reader
             .object("vpc_filter", options::FILTERS)
-            .map(|filter| VpcFilter { filters: filters(&filter) }),
+            .map(|filter| VpcFilter { filters: filters(&filter, "name") }),
         tenancy: tenancy(reader),
         run_tags: reader.deferred_map("run_tags", "run_tag", "key", DOT),
         run_volume_tags: reader.deferred_map("run_volume_tags", "run_volume_tag", "name", DOT),
@@ -202,18 +202,19 @@ fn run(reader: &Reader<'_>, session: &Session<'_>) -> RunConfig {
 fn source_ami_filter(reader: &Reader<'_>) -> Option<SourceAmiFilter> {
     let filter = reader.object("source_ami_filter", options::AMI_FILTER)?;
     let found = SourceAmiFilter {
-        filters: filters(&filter),
+        filters: filters(&filter, "key"),
         owners: filter.strings("owners"),
         most_recent: filter.flag("most_recent"),
     };
     Some(found).filter(|filter| *filter != SourceAmiFilter::default())
 }
 
-/// `filters`, with the objects of `filter` added.
-fn filters(reader: &Reader<'_>) -> std::collections::BTreeMap<String, String> {
+/// `filters`, with the objects of `filter` added, in which Packer calls the name `key` for images and `name` for
+/// everything else.
+fn filters(reader: &Reader<'_>, key: &'static str) -> std::collections::BTreeMap<String, String> {
     let mut filters = reader.map("filters");
-    for filter in reader.objects("filter", options::KEY_VALUE) {
-        filters.insert(filter.string("key").unwrap_or_default(), filter.string("value").unwrap_or_default());
+    for filter in reader.named("filter", key) {
+        filters.insert(filter.string(key).unwrap_or_default(), filter.string("value").unwrap_or_default());
     }
     filters
 }

@@ -222,7 +222,8 @@ pub const BLOCK_DEVICE: &[Opt] = &[
     yes("volume_type"),
 ];
 
-pub(super) const ASSUME_ROLE: &[Opt] = &[
+/// The options of `assume_role`.
+pub const ASSUME_ROLE: &[Opt] = &[
     yes("duration_seconds"),
     yes("external_id"),
     yes("policy"),

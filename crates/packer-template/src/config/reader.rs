@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-use super::options::{INTERNAL, Opt, Support};
+use super::options::{self, INTERNAL, Opt, Support};
 use crate::{
     block::Block,
-    context::Context,
+    context::{BuildData, Context},
     convert,
     deferred::{Deferred, DeferredMap, Dot},
     error::{Collector, Error, Errors, Warning},
@@ -25,7 +25,7 @@ use crate::{
 /// The reading of one block: what is shared by the block and everything in it.
 pub(super) struct Session<'a> {
     source: &'a Source,
-    context: &'a Context,
+    context: Context,
     amazon: bool,
     dot: Field,
     errors: RefCell<Collector>,
@@ -36,16 +36,23 @@ pub(super) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(block: &'a Block, context: &'a Context) -> Self {
+    pub(super) fn new(block: &'a Block, context: &Context) -> Self {
         let amazon = block.kind == "amazon-ebs";
-        // Provisioners and post-processors see the build's values as `.` as well; builders see nothing.
-        let values =
-            context.build.as_ref().filter(|_| !amazon).map(|build| Field::from(build.values.clone()));
+        let build = context.build.as_deref().cloned().unwrap_or_default();
+        // Provisioners and post-processors see the build's values, by `build` and as `.`. A builder makes them: what
+        // it knows itself is seen by the options that are rendered late.
+        let (context, dot) = match (&context.build, amazon) {
+            (Some(_), true) => {
+                (context.with_build(BuildData { values: BTreeMap::new(), ..build }), Field::Nil)
+            }
+            (Some(_), false) => (context.clone(), Field::from(build.values)),
+            (None, _) => (context.clone(), Field::Nil),
+        };
         Self {
             source: &block.source,
             context,
             amazon,
-            dot: values.unwrap_or(Field::Nil),
+            dot,
             errors: RefCell::default(),
             warnings: RefCell::default(),
             broken: RefCell::default(),
@@ -85,20 +92,20 @@ impl<'a> Session<'a> {
     }
 
     fn scope(&self) -> Scope<'_> {
-        Scope::new(self.context, Section::Options { amazon: self.amazon }).with_dot(self.dot.clone(), false)
+        Scope::new(&self.context, Section::Options { amazon: self.amazon }).with_dot(self.dot.clone(), false)
     }
 
     /// Whether a file or directory is there. A relative path counts from the working directory; `~` is the user's home.
     pub(super) fn exists(&self, path: &str) -> bool {
-        self.context.host.files.exists(&self.from_home(path))
+        self.context.host.files.exists(&self.at_home(path))
     }
 
     /// A file's text; none when it is not there or is no text.
     pub(super) fn read(&self, path: &str) -> Option<String> {
-        self.context.host.files.read(&self.from_home(path))
+        self.context.host.files.read(&self.at_home(path))
     }
 
-    fn from_home(&self, path: &str) -> PathBuf {
+    fn at_home(&self, path: &str) -> PathBuf {
         let host = &self.context.host;
         host.cwd.join(expand_home(path, host.env.get("HOME").map(String::as_str)))
     }
@@ -488,8 +495,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        let table = if key == "key" { super::options::KEY_VALUE } else { super::options::NAME_VALUE };
-        for block in self.objects(singular, table) {
+        for block in self.named(singular, key) {
             let path = block.path.clone();
             let part = |name: &str| match block.entry(name) {
                 Some(entry) => {
@@ -556,6 +562,11 @@ impl<'a> Reader<'a> {
             }
         });
         readers.collect()
+    }
+
+    /// Objects with a `value` each, and a name that is called `key` or `name`.
+    pub(super) fn named(&self, name: &str, key: &'static str) -> Vec<Reader<'a>> {
+        self.objects(name, if key == "key" { options::KEY_VALUE } else { options::NAME_VALUE })
     }
 
     fn inner(
