@@ -85,7 +85,8 @@ pub trait Communicator: Send + Sync {
         sink: &mut (dyn AsyncWrite + Send + Unpin),
     ) -> Result<(), CommunicatorError>;
 
-    /// Copies a remote directory here; the trailing slash counts as it does for [`Communicator::upload_dir`].
+    /// Copies remote directories and files into a directory here, under their own names; `*`, `?` and `[…]` in `source`
+    /// choose them. As in Packer, a trailing slash on `source` makes no difference.
     async fn download_dir(&self, source: &str, destination: &Path) -> Result<(), CommunicatorError>;
 
     /// Closes the connection and connects again: after a reboot, or for a step that needs a new login.

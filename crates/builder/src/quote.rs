@@ -52,14 +52,14 @@ pub(crate) fn pattern(text: &str) -> String {
     if word.is_empty() { path(text) } else { word }
 }
 
-/// `~` or `~user` at the start of a path, and what follows.
+/// `~` or `~user` at the start of a path, with the slash after it (which must stay bare, too), and what follows.
 fn split_home(path: &str) -> (&str, &str) {
     if !path.starts_with('~') {
         return ("", path);
     }
     let end = path.find('/').unwrap_or(path.len());
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if path[1..end].chars().all(plain) { path.split_at(end) } else { ("", path) }
+    if path[1..end].chars().all(plain) { path.split_at(path.len().min(end + 1)) } else { ("", path) }
 }
 
 /// The length of `$NAME` or `${NAME}` at the start of `text`.

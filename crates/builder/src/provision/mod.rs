@@ -24,7 +24,7 @@ use crate::communicator::{Communicator, CommunicatorError};
 #[derive(Debug, thiserror::Error)]
 pub enum ProvisionError {
     /// A script ended with a code that the template does not allow.
-    #[error("Script exited with non-zero exit status: {code}. Allowed exit codes are: {allowed:?}")]
+    #[error("Script exited with non-zero exit status: {code}. Allowed exit codes are: {}", list(allowed))]
     Exit {
         /// The code.
         code: i32,
@@ -82,18 +82,25 @@ pub enum ProvisionError {
     #[error("Build was cancelled.")]
     Cancelled,
     /// One provisioner of several, by name.
-    #[error("provisioner {number} ({name}): {error}")]
+    #[error("provisioner {number} ({name}, {place}): {error}")]
     Step {
         /// Its place, from 1.
         number: usize,
         /// Its type and what it runs.
         name: String,
+        /// Where the template has it: `packer.json:41`.
+        place: String,
         /// Why it failed.
         error: Box<ProvisionError>,
     },
     /// A caller's part between the steps failed.
     #[error("{0}")]
     Hook(String),
+}
+
+/// Numbers as Go prints them: `[0 7]`.
+fn list(numbers: &[i32]) -> String {
+    format!("[{}]", numbers.iter().map(i32::to_string).collect::<Vec<_>>().join(" "))
 }
 
 /// A call that was cancelled is the build's cancellation, not a failure of the machine.

@@ -63,7 +63,7 @@ pub async fn run(
     for script in &scripts {
         let command = command(config, data, &vars, script)?;
         ui.say(&format!("Running local shell script: {script}"));
-        let code = execute(&command, folder, ui, cancel).await?;
+        let code = execute(&command, folder, data, ui, cancel).await?;
         if !config.valid_exit_codes.contains(&code) {
             return Err(ProvisionError::Exit { code, allowed: config.valid_exit_codes.clone() });
         }
@@ -111,10 +111,11 @@ fn write_inline(config: &ShellLocal, lines: &[String]) -> Result<TempPath, Provi
 async fn execute(
     words: &[String],
     folder: &Path,
+    data: &BuildData,
     ui: &dyn Ui,
     cancel: &CancellationToken,
 ) -> Result<i32, ProvisionError> {
-    let mut child = start(words, folder)?;
+    let mut child = start(words, folder, data)?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let lines = Lines::new(ui);
     let work = async {
@@ -137,11 +138,14 @@ async fn execute(
     }
 }
 
-fn start(words: &[String], folder: &Path) -> Result<Child, ProvisionError> {
+fn start(words: &[String], folder: &Path, data: &BuildData) -> Result<Child, ProvisionError> {
     let (program, arguments) = words.split_first().ok_or(ProvisionError::NoCommand)?;
+    // Packer has it in its own environment, which its children inherit.
+    let run = data.values.get("PackerRunUUID").map(|uuid| ("PACKER_RUN_UUID", uuid));
     let _starting = STARTING.lock();
     Command::new(program)
         .args(arguments)
+        .envs(run)
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -1,7 +1,5 @@
 //! Logging in: everything that the user can show, in the order agent, key file, the build's key, password.
 
-use std::collections::VecDeque;
-
 use russh::{
     MethodKind, MethodSet,
     client::{AuthResult, Handle, KeyboardInteractiveAuthResponse},
@@ -87,25 +85,19 @@ impl Login<'_> {
         for identity in agent.request_identities().await.map_err(unusable)? {
             let what = format!("agent key {}", identity.comment());
             let key = identity.public_key().into_owned();
-            let hashes = if key.algorithm().is_rsa() { self.rsa_hashes().await? } else { vec![None] };
-            for hash in hashes {
-                let shown = match &identity {
-                    AgentIdentity::PublicKey { key, .. } => {
-                        self.handle
-                            .authenticate_publickey_with(self.user, key.clone(), hash, &mut agent)
-                            .await
-                    }
-                    AgentIdentity::Certificate { certificate, .. } => {
-                        let certificate = certificate.clone();
-                        self.handle
-                            .authenticate_certificate_with(self.user, certificate, hash, &mut agent)
-                            .await
-                    }
-                };
-                let result = shown.map_err(|error| DialError::Signing { reason: error.to_string() })?;
-                if self.note(result, what.clone()) {
-                    return Ok(true);
+            // Only the best: an agent may have many keys, and a server counts the tries.
+            let hash = if key.algorithm().is_rsa() { self.best_rsa_hash().await? } else { None };
+            let shown = match identity {
+                AgentIdentity::PublicKey { key, .. } => {
+                    self.handle.authenticate_publickey_with(self.user, key, hash, &mut agent).await
                 }
+                AgentIdentity::Certificate { certificate, .. } => {
+                    self.handle.authenticate_certificate_with(self.user, certificate, hash, &mut agent).await
+                }
+            };
+            let result = shown.map_err(|error| DialError::Signing { reason: error.to_string() })?;
+            if self.note(result, what) {
+                return Ok(true);
             }
         }
         Ok(false)
@@ -132,29 +124,32 @@ impl Login<'_> {
     }
 
     async fn with_key(&mut self, identity: &Identity) -> Result<bool, DialError> {
-        let rsa = identity.key.algorithm().is_rsa();
-        let mut hashes = VecDeque::from(if rsa { self.rsa_hashes().await? } else { vec![None] });
-        while let Some(hash) = hashes.pop_front() {
+        let hashes = if identity.key.algorithm().is_rsa() { self.rsa_hashes().await? } else { vec![None] };
+        for (index, hash) in hashes.into_iter().enumerate() {
+            // The first refusal of the same key says all that the user needs.
+            if index > 0 {
+                self.tried.pop();
+            }
             let key = PrivateKeyWithHashAlg::new(identity.key.clone(), hash);
             let result = self.handle.authenticate_publickey(self.user, key).await?;
-            // The first refusal of the same key says all that the user needs.
             if self.note(result, identity.name()) {
                 return Ok(true);
-            }
-            if !hashes.is_empty() {
-                self.tried.pop();
             }
         }
         Ok(false)
     }
 
-    /// The signature hashes to try with an RSA key: the best one when the server says what it knows, else SHA-256, and
-    /// SHA-1 (`ssh-rsa`) for servers older than OpenSSH 7.2, which say nothing.
+    /// The signature hashes to try with an RSA key: the best one that the server knows, then the others, for what a
+    /// server says it knows is not all that its configuration lets it accept.
     async fn rsa_hashes(&self) -> Result<Vec<Option<HashAlg>>, DialError> {
-        Ok(match self.handle.best_supported_rsa_hash().await? {
-            Some(best) => vec![best],
-            None => vec![Some(HashAlg::Sha256), None],
-        })
+        let best = self.best_rsa_hash().await?;
+        let others = [Some(HashAlg::Sha256), None].into_iter().filter(|hash| *hash != best);
+        Ok([best].into_iter().chain(others).collect())
+    }
+
+    /// The best signature hash for RSA that the server says it knows. Those older than OpenSSH 7.2 say nothing.
+    async fn best_rsa_hash(&self) -> Result<Option<HashAlg>, DialError> {
+        Ok(self.handle.best_supported_rsa_hash().await?.unwrap_or(Some(HashAlg::Sha256)))
     }
 
     async fn with_password(&mut self, proofs: &Proofs) -> Result<bool, DialError> {

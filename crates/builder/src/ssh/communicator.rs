@@ -84,17 +84,32 @@ impl SshCommunicator {
         Remote::start(&connection.handle, command, pty).await.map_err(|error| self.lost(error))
     }
 
-    async fn sftp(&self) -> Result<sftp::Session, CommunicatorError> {
+    /// A session for copies, and the connection that it is over.
+    async fn sftp(&self) -> Result<(sftp::Session, Arc<Connection>), CommunicatorError> {
         let connection = self.connection().await?;
         match sftp::Session::open(&connection.handle).await {
-            Err(sftp::OpenError::Lost(error)) => {
-                tracing::debug!(%error, "the SSH connection is lost");
-                self.forget(&connection).await;
-                drop(connection);
-                let connection = self.connection().await?;
-                sftp::Session::open(&connection.handle).await.map_err(|error| self.lost(error))
+            Ok(session) => return Ok((session, connection)),
+            Err(sftp::OpenError::Lost(error)) => tracing::debug!(%error, "the SSH connection is lost"),
+            Err(error) => return Err(self.lost(error)),
+        }
+        self.forget(&connection).await;
+        drop(connection);
+        let connection = self.connection().await?;
+        let session = sftp::Session::open(&connection.handle).await.map_err(|error| self.lost(error))?;
+        Ok((session, connection))
+    }
+
+    /// A copy that failed because its connection was lost says so, so that it may be tried again.
+    fn or_lost(
+        &self,
+        connection: &Connection,
+        result: Result<(), CommunicatorError>,
+    ) -> Result<(), CommunicatorError> {
+        match result {
+            Err(CommunicatorError::Transfer { action, path, .. }) if connection.handle.is_closed() => {
+                Err(self.lost(format!("it was lost during the {action} of {path}")))
             }
-            other => other.map_err(|error| self.lost(error)),
+            other => other,
         }
     }
 }
@@ -124,9 +139,12 @@ impl Communicator for SshCommunicator {
                     let mut remote = self.start(&scp::receive_file(path), false).await?;
                     scp::upload(&mut remote, path, content, length, mode)
                         .await
-                        .map_err(|e| e.told("upload", path))
+                        .map_err(|e| e.told("upload", path, &self.plan.target))
                 }
-                TransferMethod::Sftp => self.sftp().await?.upload(path, content, length, mode).await,
+                TransferMethod::Sftp => {
+                    let (session, connection) = self.sftp().await?;
+                    self.or_lost(&connection, session.upload(path, content, length, mode).await)
+                }
             }
         })
         .await
@@ -137,9 +155,14 @@ impl Communicator for SshCommunicator {
             match self.plan.config.transfer {
                 TransferMethod::Scp => {
                     let mut remote = self.start(&scp::receive_dir(destination, source), false).await?;
-                    scp::upload_dir(&mut remote, source).await.map_err(|e| e.told("upload", destination))
+                    scp::upload_dir(&mut remote, source)
+                        .await
+                        .map_err(|e| e.told("upload", destination, &self.plan.target))
                 }
-                TransferMethod::Sftp => self.sftp().await?.upload_dir(destination, source).await,
+                TransferMethod::Sftp => {
+                    let (session, connection) = self.sftp().await?;
+                    self.or_lost(&connection, session.upload_dir(destination, source).await)
+                }
             }
         })
         .await
@@ -154,9 +177,14 @@ impl Communicator for SshCommunicator {
             match self.plan.config.transfer {
                 TransferMethod::Scp => {
                     let mut remote = self.start(&scp::send_file(path), false).await?;
-                    scp::download(&mut remote, sink).await.map_err(|e| e.told("download", path))
+                    scp::download(&mut remote, sink)
+                        .await
+                        .map_err(|e| e.told("download", path, &self.plan.target))
                 }
-                TransferMethod::Sftp => self.sftp().await?.download(path, sink).await,
+                TransferMethod::Sftp => {
+                    let (session, connection) = self.sftp().await?;
+                    self.or_lost(&connection, session.download(path, sink).await)
+                }
             }
         })
         .await
@@ -166,7 +194,9 @@ impl Communicator for SshCommunicator {
         self.unless_cancelled(async {
             // By scp whatever the method, as in Packer: the remote shell expands `*` in the name.
             let mut remote = self.start(&scp::send_dir(source), false).await?;
-            scp::download_dir(&mut remote, destination).await.map_err(|e| e.told("download", source))
+            scp::download_dir(&mut remote, destination)
+                .await
+                .map_err(|e| e.told("download", source, &self.plan.target))
         })
         .await
     }

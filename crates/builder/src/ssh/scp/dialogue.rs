@@ -41,9 +41,13 @@ pub(in crate::ssh) enum ScpError {
 }
 
 impl ScpError {
-    /// The error in a communicator's words.
-    pub fn told(self, action: &'static str, path: &str) -> CommunicatorError {
+    /// The error in a communicator's words. `address` is the machine's.
+    pub fn told(self, action: &'static str, path: &str, address: &impl ToString) -> CommunicatorError {
         match self {
+            Self::Lost => CommunicatorError::Connection {
+                address: address.to_string(),
+                reason: format!("it was lost during the {action} of {path}"),
+            },
             Self::Local { path, source } => CommunicatorError::Local { path, source },
             other => CommunicatorError::Transfer { action, path: path.to_owned(), reason: other.to_string() },
         }
