@@ -96,10 +96,12 @@ impl Prepared {
         make_key(dir.path(), "host", &["-t", "ed25519"]);
         fs::copy(dir.path().join("user.pub"), dir.path().join("authorized_keys")).expect("copied");
         let at = dir.path().display();
+        // bash takes commands by SSH for logins and reads the tester's .bashrc, which may take long or print something;
+        // not so when it is not the outermost shell.
         let config = format!(
             "{lines}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {at}/host\nPidFile none\nStrictModes no\n\
              AuthorizedKeysFile {at}/authorized_keys\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
-             LogLevel VERBOSE\nSubsystem sftp internal-sftp\nMaxStartups 100\nMaxSessions 100\n"
+             LogLevel VERBOSE\nSetEnv SHLVL=1\nSubsystem sftp internal-sftp\nMaxStartups 100\nMaxSessions 100\n"
         );
         fs::write(dir.path().join("config"), config).expect("written");
         Self { port, dir, key }
