@@ -24,4 +24,5 @@ mod walk;
 
 pub use config::{Bastion, Credentials, Proxy, Secret, SshConfig, TransferMethod, Tunnel, TunnelError};
 pub use connect::{ConnectError, connect};
+pub use dial::UnknownAlgorithm;
 pub use key::KeyError;
