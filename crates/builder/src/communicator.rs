@@ -51,7 +51,7 @@ pub enum CommunicatorError {
         /// Why.
         source: std::io::Error,
     },
-    /// The build was cancelled before it was done.
+    /// The build was cancelled while it was under way.
     #[error("cancelled")]
     Cancelled,
     /// There is no way to the machine: the template says `"communicator": "none"`.
@@ -59,7 +59,8 @@ pub enum CommunicatorError {
     None,
 }
 
-/// A connection to the machine that is being built. All calls end early when the build is cancelled.
+/// A connection to the machine that is being built. A call ends early when the build is cancelled while it is under way;
+/// calls that begin after that are those of the clean-up, and are carried out.
 #[async_trait]
 pub trait Communicator: Send + Sync {
     /// Runs a command line by the remote user's shell, streams its output, and waits for its end.

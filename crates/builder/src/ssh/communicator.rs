@@ -30,11 +30,14 @@ impl SshCommunicator {
         Self { plan, connection: Mutex::new(Some(Arc::new(connection))), cancel }
     }
 
-    /// Does something unless the build is cancelled first.
+    /// Does something unless the build is cancelled meanwhile. What begins after that is the clean-up's and goes on.
     async fn unless_cancelled<T>(
         &self,
         work: impl Future<Output = Result<T, CommunicatorError>>,
     ) -> Result<T, CommunicatorError> {
+        if self.cancel.is_cancelled() {
+            return work.await;
+        }
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => Err(CommunicatorError::Cancelled),
