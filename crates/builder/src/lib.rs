@@ -6,8 +6,12 @@
 pub mod amazon;
 pub mod artifact;
 pub mod aws;
+pub mod build;
 pub mod communicator;
 mod go_duration;
+pub mod history;
+pub mod inputs;
+pub mod post;
 pub mod provision;
 mod quote;
 pub mod selection;
@@ -15,3 +19,4 @@ pub mod ssh;
 pub mod steps;
 pub mod ui;
 pub mod verify;
+pub mod watch;
