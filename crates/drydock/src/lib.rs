@@ -1,14 +1,18 @@
 //! The command line of Drydock: one file per verb in [`verbs`].
 
 mod exit;
+mod interrupt;
+mod ledger;
 mod manifest;
 mod output;
 mod packer_args;
 mod parameters;
+mod project;
 mod prompt;
 mod recipe;
 mod state;
 mod target;
+mod template;
 mod verbs;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -38,6 +42,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Up(verbs::up::Args),
+    Build(Box<verbs::build::Args>),
+    Validate(verbs::validate::Args),
+    Inspect(verbs::inspect::Args),
     Down(verbs::down::Args),
     Deploy(verbs::deploy::Args),
     Events(verbs::events::Args),
@@ -99,6 +106,9 @@ async fn dispatch(verb: Verb) -> Result<Option<verbs::exec::Prepared>, Failure> 
     match verb {
         Verb::Exec(args) => return verbs::exec::prepare(args).await.map(Some),
         Verb::Up(args) => verbs::up::run(args).await,
+        Verb::Build(args) => verbs::build::run(*args).await,
+        Verb::Validate(args) => verbs::validate::run(args).await,
+        Verb::Inspect(args) => verbs::inspect::run(args).await,
         Verb::Down(args) => verbs::down::run(args).await,
         Verb::Deploy(args) => verbs::deploy::run(args).await,
         Verb::Events(args) => verbs::events::run(args).await,

@@ -14,6 +14,8 @@ use crate::parameters;
 pub struct Manifest {
     /// The stack to deploy.
     pub stack: StackSection,
+    /// The image that it uses, built from a Packer template.
+    pub build: Option<BuildSection>,
     /// Images that must be there before, by name.
     #[serde(default)]
     pub image: BTreeMap<String, ImageSection>,
@@ -46,6 +48,42 @@ pub struct StackSection {
     /// Tags of the stack.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+    /// The parameter that takes the built image; found by its type or name when none.
+    pub image_parameter: Option<String>,
+}
+
+/// `[build]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BuildSection {
+    /// The Packer template.
+    pub template: PathBuf,
+    /// Its variables; they win over the files'.
+    #[serde(default)]
+    variables: BTreeMap<String, toml::Value>,
+    /// Files of variables.
+    #[serde(default)]
+    pub var_files: Vec<PathBuf>,
+    /// The one build of the template to make, when it has several.
+    pub only: Option<String>,
+    /// Checks that the image must pass before the stack is deployed.
+    pub checks: Option<PathBuf>,
+}
+
+impl BuildSection {
+    /// The variables as Packer takes them.
+    ///
+    /// # Errors
+    /// When a value is neither text, number, boolean nor a list of them.
+    pub fn variables(&self) -> Result<Vec<(String, String)>, Failure> {
+        let text = |(key, value): (&String, &toml::Value)| match parameter(value) {
+            Some(text) => Ok((key.clone(), text)),
+            None => Err(Failure::config(format!(
+                "drydock.toml: variable {key} is neither text, number, boolean nor a list"
+            ))),
+        };
+        self.variables.iter().map(text).collect()
+    }
 }
 
 /// `[image.NAME]`

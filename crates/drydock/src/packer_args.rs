@@ -10,7 +10,10 @@ const VERBS: [&str; 3] = ["build", "validate", "inspect"];
 const VALUED: [&str; 6] = ["except", "on-error", "only", "parallel-builds", "var", "var-file"];
 
 /// Options that stand alone, or have `=true` or `=false` behind them.
-const SWITCHES: [&str; 6] = ["color", "debug", "force", "machine-readable", "syntax-only", "timestamp-ui"];
+const SWITCHES: [&str; 5] = ["debug", "force", "machine-readable", "syntax-only", "timestamp-ui"];
+
+/// The switch that is on by itself, so that its value counts.
+const COLOR: &str = "color";
 
 /// The command line with Packer's single-dash options given a second dash, where the verb is one that Packer has.
 pub fn normalize(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
@@ -26,7 +29,9 @@ pub fn normalize(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
             break;
         }
         match option(&arg) {
+            Some(Found { name, .. }) if is_off(name) => {}
             Some(Found { name, valued }) => {
+                let name = name.strip_suffix("=true").filter(|bare| SWITCHES.contains(bare)).unwrap_or(name);
                 normal.push(OsString::from(format!("--{name}")));
                 // A value may begin with a dash, or look like another option.
                 if valued {
@@ -55,7 +60,12 @@ fn option(arg: &OsString) -> Option<Found<'_>> {
     if VALUED.contains(&bare) {
         return Some(Found { name, valued: !inline });
     }
-    SWITCHES.contains(&bare).then_some(Found { name, valued: false })
+    (SWITCHES.contains(&bare) || bare == COLOR).then_some(Found { name, valued: false })
+}
+
+/// Whether it is a switch that is turned off, as all are that are not named.
+fn is_off(name: &str) -> bool {
+    name.strip_suffix("=false").is_some_and(|bare| SWITCHES.contains(&bare))
 }
 
 #[cfg(test)]
@@ -69,7 +79,11 @@ mod tests {
 
     #[test]
     fn packers_options_get_their_second_dash() {
-        let cases: [(&[&str], &[&str]); 7] = [
+        let cases: [(&[&str], &[&str]); 8] = [
+            (
+                &["drydock", "build", "-debug=false", "-force=true", "t"],
+                &["drydock", "build", "--force", "t"],
+            ),
             (
                 &["drydock", "build", "-var", "a=b", "-var-file=x.json", "-force", "packer.json"],
                 &["drydock", "build", "--var", "a=b", "--var-file=x.json", "--force", "packer.json"],

@@ -59,10 +59,45 @@ impl TargetArgs {
     pub async fn clients_to_change(&self, what: &str) -> Result<Clients, Failure> {
         let clients = self.clients().await?;
         if self.target == Where::Aws {
-            let identity = clients.identity().await?;
-            confirm(&identity, what, self.yes)?;
+            self.confirm_in(&[clients.identity().await?], what)?;
         }
         Ok(clients)
+    }
+
+    /// The same target for image builds, which have credentials and regions of their own where the template says so.
+    ///
+    /// # Errors
+    /// When the local cloud does not run.
+    pub async fn builder(&self) -> Result<builder::aws::Target, Failure> {
+        Ok(match self.target().await? {
+            Target::Local { endpoint, region, access_key_id, secret_access_key } => builder::aws::Target {
+                endpoint: Some(endpoint),
+                access_key: Some((access_key_id, secret_access_key)),
+                region: Some(region),
+                profile: None,
+            },
+            Target::Aws { profile, region } => {
+                builder::aws::Target { endpoint: None, access_key: None, region, profile }
+            }
+        })
+    }
+
+    /// Shows whose accounts are about to be changed and asks once.
+    ///
+    /// # Errors
+    /// When the user says no, or cannot be asked.
+    pub fn confirm_in(&self, accounts: &[Identity], what: &str) -> Result<(), Failure> {
+        for identity in accounts {
+            eprintln!("AWS account {} in {} as {}", identity.account, identity.region, identity.arn);
+        }
+        if self.yes {
+            return Ok(());
+        }
+        prompt::confirm(
+            &format!("Really {what} there?"),
+            &format!("refusing to {what} on AWS unasked"),
+            "nothing was changed",
+        )
     }
 
     async fn target(&self) -> Result<Target, Failure> {
@@ -96,17 +131,4 @@ impl TargetArgs {
             secret_access_key: variable("AWS_SECRET_ACCESS_KEY").unwrap_or_else(|| "drydock".to_owned()),
         })
     }
-}
-
-/// Shows whose account is about to be changed and asks.
-fn confirm(identity: &Identity, what: &str, yes: bool) -> Result<(), Failure> {
-    eprintln!("AWS account {} in {} as {}", identity.account, identity.region, identity.arn);
-    if yes {
-        return Ok(());
-    }
-    prompt::confirm(
-        &format!("Really {what} there?"),
-        &format!("refusing to {what} on AWS unasked"),
-        "nothing was changed",
-    )
 }

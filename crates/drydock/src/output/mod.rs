@@ -5,6 +5,7 @@ mod live;
 mod plain;
 
 use std::io::{IsTerminal, Write};
+use std::time::Instant;
 
 use deployer::follow::{Observer, Outcome, Progress};
 use serde::Serialize;
@@ -29,6 +30,11 @@ pub struct OutputArgs {
     pub output: Format,
 }
 
+/// Whether to colour what is printed: on a terminal, unless the user says no.
+pub fn coloured() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// Shows a stack operation as it happens.
 pub trait Display: Observer {
     /// A sentence about what is being done.
@@ -37,7 +43,32 @@ pub trait Display: Observer {
     fn finish(&mut self, outcome: &Outcome);
 }
 
+/// Says what is done while there is no operation to show: before a deployment, around a build.
+#[derive(Debug, Clone, Copy)]
+pub struct Notes {
+    format: Format,
+    started: Instant,
+}
+
+impl Notes {
+    /// A sentence about what is being done.
+    pub fn note(&self, line: &str) {
+        let line = match self.format {
+            Format::Json => serde_json::json!({ "event": "note", "message": line }).to_string(),
+            Format::Text if std::io::stdout().is_terminal() => line.to_owned(),
+            Format::Text => format!("{:7.1}s  {line}", self.started.elapsed().as_secs_f64()),
+        };
+        // Who has stopped reading does not want to know.
+        let _ = writeln!(std::io::stdout(), "{line}");
+    }
+}
+
 impl OutputArgs {
+    /// Where sentences go while there is no operation to show.
+    pub fn notes(self) -> Notes {
+        Notes { format: self.output, started: Instant::now() }
+    }
+
     /// The display for an operation on a stack.
     pub fn display(self, stack: &str) -> Box<dyn Display> {
         match self.output {

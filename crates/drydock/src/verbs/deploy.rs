@@ -150,6 +150,11 @@ impl TemplateFile {
         Ok(Self { text, template })
     }
 
+    /// What it says.
+    pub fn template(&self) -> &Template {
+        &self.template
+    }
+
     /// The names of its parameters.
     pub fn declared(&self) -> Vec<String> {
         self.template.parameters.keys().cloned().collect()

@@ -6,19 +6,24 @@ use deployer::deploy;
 use deployer::follow::Follower;
 
 use crate::exit::{FAILED, Failure};
-use crate::manifest::Manifest;
 use crate::output::OutputArgs;
+use crate::project::stack_of;
 use crate::target::TargetArgs;
 
-/// Deletes the stack of DIR/drydock.toml and everything in it
+/// Deletes the stack that `up` made and everything in it
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  drydock down examples/ecs-cluster\n\nThe local cloud itself goes on; `drydock cloud stop` ends it."
-)]
+#[command(after_help = "Examples:
+  drydock down examples/ecs-cluster
+  drydock down packer-ecs todobackend-aws
+
+The image stays. The local cloud itself goes on; `drydock cloud stop` ends it.")]
 pub struct Args {
-    /// The directory
-    #[arg(default_value = ".")]
-    dir: PathBuf,
+    /// The folders that were given to `up`
+    #[arg(value_name = "DIR", default_value = ".", num_args = 1..=2)]
+    dirs: Vec<PathBuf>,
+    /// The stack's name; that of the drydock.toml, else its folder's, when none
+    #[arg(long, value_name = "NAME")]
+    stack_name: Option<String>,
     #[command(flatten)]
     target: TargetArgs,
     #[command(flatten)]
@@ -27,10 +32,10 @@ pub struct Args {
 
 /// Runs the verb.
 pub async fn run(mut args: Args) -> Result<(), Failure> {
-    let manifest = Manifest::read(&args.dir)?;
-    let stack = &manifest.stack.name;
+    let (stack, region) = stack_of(&args.dirs, args.stack_name.as_deref())?;
+    let stack = &stack;
     args.target.of_state = true;
-    args.target.region = args.target.region.or_else(|| manifest.stack.region.clone());
+    args.target.region = args.target.region.or(region);
     let clients = args.target.clients_to_change(&format!("delete stack {stack}")).await?;
     let Some(found) = deploy::existing_stack(&clients, stack).await? else {
         let line = format!("there is no stack {stack}");

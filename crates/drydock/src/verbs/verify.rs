@@ -1,4 +1,4 @@
-//! `drydock verify`: asks the services for the facts behind a stack's status.
+//! `drydock verify`: asks the services for the facts behind a stack's status. `drydock verify image` is beside it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,13 +10,22 @@ use crate::exit::{FAILED, Failure};
 use crate::manifest::Manifest;
 use crate::output::OutputArgs;
 use crate::target::TargetArgs;
+use crate::verbs::verify_image;
 
-/// Proves that a stack's instances are what its status says
+/// Proves that a stack's instances are what its status says, or that an image is what a list of checks says
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  drydock verify todobackend\n\nExits with 255 when a check does not hold."
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
+  drydock verify todobackend
+  drydock verify image ami-0123456789abcdef0
+  drydock verify -- image                   a stack of that name
+
+Exits with 255 when a check does not hold."
 )]
 pub struct Args {
+    #[command(subcommand)]
+    of: Option<Of>,
     /// The stack's name, or a directory with a drydock.toml
     #[arg(default_value = ".")]
     stack: String,
@@ -29,8 +38,17 @@ pub struct Args {
     output: OutputArgs,
 }
 
+/// Something else than a stack.
+#[derive(Debug, clap::Subcommand)]
+enum Of {
+    Image(Box<verify_image::Args>),
+}
+
 /// Runs the verb.
 pub async fn run(mut args: Args) -> Result<(), Failure> {
+    if let Some(Of::Image(args)) = args.of {
+        return verify_image::run(*args).await;
+    }
     let mut stack = args.stack.clone();
     if Path::new(&stack).join("drydock.toml").exists() {
         let manifest = Manifest::read(Path::new(&stack))?;
