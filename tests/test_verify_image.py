@@ -184,7 +184,7 @@ def cases(path):
             outcome[0].tag if outcome else "success",
             outcome[0].get("message") if outcome else None,
         )
-    counts = {name: int(suite.get(name)) for name in ("tests", "failures", "errors", "disabled")}
+    counts = {name: int(suite.get(name)) for name in ("tests", "failures", "errors", "skipped")}
     return found, counts
 
 
@@ -196,7 +196,7 @@ def test_an_image_that_is_as_it_should_be(cloud, image, checks, tmp_path, nothin
     assert lines[-1] == f"{image} is verified: {len(lines) - 1} checks hold"
     assert all(line.startswith("✓ ") for line in lines[:-1]), done.stdout
     found, counts = cases(report)
-    assert counts == {"tests": len(lines) - 1, "failures": 0, "errors": 0, "disabled": 0}
+    assert counts == {"tests": len(lines) - 1, "failures": 0, "errors": 0, "skipped": 0}
     assert {kind for kind, _, _ in found.values()} == set(FAILS), "a check of every kind"
 
 
@@ -212,7 +212,7 @@ def test_what_is_not_as_it_should_be(cloud, instance, key, checks, tmp_path, kin
     assert "✓ `true` exits with 0" in done.stdout
     assert done.stdout.splitlines()[-1] == f"{instance} is not as it should be: 1 of 2 checks do not hold"
     found, counts = cases(report)
-    assert counts == {"tests": 2, "failures": 1, "errors": 0, "disabled": 0}
+    assert counts == {"tests": 2, "failures": 1, "errors": 0, "skipped": 0}
     [(failed, message)] = [(case[0], case[2]) for case in found.values() if case[1] == "failure"]
     assert failed == kind
     assert words in message
@@ -247,7 +247,7 @@ def test_what_cannot_be_found_out_does_not_hold(cloud, instance, key, checks, tm
     assert "- `true` exits with 0: skipped: not today" in done.stdout
     assert "3 of 4 checks do not hold, 1 skipped" in done.stdout
     found, counts = cases(report)
-    assert counts == {"tests": 4, "failures": 0, "errors": 3, "disabled": 1}
+    assert counts == {"tests": 4, "failures": 0, "errors": 3, "skipped": 1}
 
 
 def test_the_result_for_machines(cloud, instance, key, checks):
