@@ -93,6 +93,10 @@ wrong! {
     "metadata_options": {"http_tokens": "always", "http_put_response_hop_limit": 65}
   }]
 }"#;
+    one_broken_option_hides_no_other: r#"{
+  "variables": {"region": null},
+  "builders": [{"type": "amazon-ebs", "region": "{{user `region`}}", "ami_name": "{{uper `x`}}", "ssh_username": ""}]
+}"#;
     communicators: r#"{
   "builders": [{
     "type": "amazon-ebs", "source_ami": "ami-1", "instance_type": "t2.micro", "ami_name": "abc",

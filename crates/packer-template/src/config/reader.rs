@@ -230,12 +230,10 @@ impl<'a> Reader<'a> {
     /// The same with help.
     pub(super) fn fail_with(&self, name: &str, message: impl Into<String>, help: Option<String>) {
         let (span, path) = match self.entry(name) {
+            Some(entry) if self.is_broken(&self.path_of(entry)) => return,
             Some(entry) => (entry.value.span, self.path_of(entry)),
             None => (self.span, self.path.clone()),
         };
-        if self.is_broken(&path) {
-            return;
-        }
         let error = Error::new(message).at(self.session.source, span).path(path);
         self.push(help.into_iter().fold(error, Error::help));
     }
