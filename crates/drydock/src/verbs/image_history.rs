@@ -13,6 +13,10 @@ use crate::exit::Failure;
 use crate::output::OutputArgs;
 use crate::target::TargetArgs;
 
+/// What the program itself says when it begins with a step; the title has said it.
+const ANNOUNCEMENTS: [&str; 3] =
+    ["Provisioning with shell script: ", "Running local shell script: ", "Uploading "];
+
 /// How many of the last lines of a step's output are shown.
 const SHOWN_LINES: usize = 3;
 
@@ -168,7 +172,8 @@ fn steps(steps: &[Step]) -> String {
             seconds(step.seconds),
             exit(step)
         );
-        for line in step.end_of_output(SHOWN_LINES) {
+        let announces = |line: &&str| ANNOUNCEMENTS.iter().any(|words| line.starts_with(words));
+        for line in step.end_of_output(SHOWN_LINES).into_iter().filter(|line| !announces(line)) {
             text += &format!("     {}\n", style(format!("| {}", line.trim_end())).dim());
         }
     }

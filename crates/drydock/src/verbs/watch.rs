@@ -111,7 +111,7 @@ fn extent(from: usize, total: usize) -> String {
 impl Screen for Show {
     fn watching(&self, files: usize) {
         self.tell(json!({ "event": "watching", "files": files }), || {
-            style(format!("watching {files} files and folders; Ctrl-C ends it and takes everything away"))
+            style(format!("watching {files} files and folders; Ctrl-C ends it and removes everything"))
                 .dim()
                 .to_string()
         });
@@ -181,7 +181,7 @@ impl Screen for Show {
 
     fn ending(&self, checkpoints: usize) {
         self.tell(json!({ "event": "ending", "checkpoints": checkpoints }), || {
-            style(format!("taking {checkpoints} checkpoints and what is temporary away")).dim().to_string()
+            style(format!("removing {checkpoints} checkpoints and everything temporary")).dim().to_string()
         });
     }
 

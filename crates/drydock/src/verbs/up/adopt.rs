@@ -28,7 +28,7 @@ pub async fn named(
     }
     let request = Adopt { region, items: items.to_vec() };
     for line in AdminClient::new(state).adopt(&request).await?.lines {
-        notes.note(&format!("adopted {line}"));
+        notes.note(&format!("adopted: {line}"));
     }
     Ok(())
 }

@@ -115,7 +115,8 @@ impl Up {
         if let Some(image) = &self.image {
             let amis = self.make_image(image, &clients, &project).await?;
             if let Some(stack) = &mut project.stack {
-                give_image(stack, &amis, &clients.region)?;
+                let ami = give_image(stack, &amis, &clients.region)?;
+                self.notes.note(&format!("stack {} gets {ami}", stack.name));
             }
         }
         match &project.stack {
@@ -182,8 +183,7 @@ fn interrupt(building: Arc<AtomicBool>) -> std::io::Result<CancellationToken> {
 }
 
 /// Puts the image of the stack's region into its parameter.
-fn give_image(stack: &mut StackHalf, amis: &Amis, region: &str) -> Result<(), Failure> {
-    let Some(parameter) = &stack.image_parameter else { return Ok(()) };
+fn give_image(stack: &mut StackHalf, amis: &Amis, region: &str) -> Result<String, Failure> {
     let ami = amis.get(region).ok_or_else(|| {
         let regions: Vec<&str> = amis.keys().map(String::as_str).collect();
         Failure::config(format!(
@@ -193,8 +193,10 @@ fn give_image(stack: &mut StackHalf, amis: &Amis, region: &str) -> Result<(), Fa
             regions.join(", ")
         ))
     })?;
-    stack.parameters.insert(parameter.clone(), ami.clone());
-    Ok(())
+    if let Some(parameter) = &stack.image_parameter {
+        stack.parameters.insert(parameter.clone(), ami.clone());
+    }
+    Ok(ami.clone())
 }
 
 /// What the user is asked about on AWS.
