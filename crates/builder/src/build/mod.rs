@@ -81,6 +81,9 @@ pub trait Hooks: Send + Sync {
         data: &packer_template::BuildData,
         communicator: &dyn Communicator,
     ) -> Result<(), String>;
+
+    /// Called when a provisioner has failed, before anything is cleaned up.
+    async fn provisioner_failed(&self, _build: &PlannedBuild, _reason: &str) {}
 }
 
 /// Runs all builds of a plan. The first cancellation lets each clean up and end.

@@ -88,16 +88,20 @@ impl<'a> Provisioning<'a> {
             exit: exit_code(&result, planned),
             error: result.as_ref().err().map(|error| self.secrets.redact(&error.to_string())),
         });
-        match result {
-            Err(ProvisionError::Cancelled) => Err(ProvisionError::Cancelled),
-            Err(error) => Err(ProvisionError::Step {
+        let error = match result {
+            Ok(()) => return Ok(()),
+            Err(ProvisionError::Cancelled) => return Err(ProvisionError::Cancelled),
+            Err(error) => ProvisionError::Step {
                 number: index + 1,
                 name: planned.name.clone(),
                 place: format!("{}:{}", planned.block.source.name(), planned.block.span.line),
                 error: Box::new(error),
-            }),
-            Ok(()) => Ok(()),
+            },
+        };
+        if let Some(hooks) = &self.settings.hooks {
+            hooks.provisioner_failed(self.build, &self.secrets.redact(&error.to_string())).await;
         }
+        Err(error)
     }
 
     /// Runs a provisioner until it succeeds, as often as its `max_retries` allows.

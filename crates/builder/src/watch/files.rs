@@ -20,6 +20,8 @@ pub(super) struct Watcher {
     changes: UnboundedReceiver<PathBuf>,
     watched: BTreeSet<PathBuf>,
     files: BTreeSet<PathBuf>,
+    /// What has changed and has not been told: a wait that is given up loses nothing.
+    pending: BTreeSet<PathBuf>,
 }
 
 impl Watcher {
@@ -36,7 +38,13 @@ impl Watcher {
                 let _ = sender.send(path);
             }
         })?;
-        Ok(Self { watcher, changes, watched: BTreeSet::new(), files: BTreeSet::new() })
+        Ok(Self {
+            watcher,
+            changes,
+            watched: BTreeSet::new(),
+            files: BTreeSet::new(),
+            pending: BTreeSet::new(),
+        })
     }
 
     /// Sets which files and folders count from now on.
@@ -63,20 +71,20 @@ impl Watcher {
         self.files.len()
     }
 
-    /// Waits for changes, and until they are over; answers with the files and folders that they are about.
+    /// Waits for changes, and until they are over; answers with the files and folders that they are about. Giving up
+    /// the wait loses no change.
     pub async fn changed(&mut self) -> BTreeSet<PathBuf> {
-        let mut changed = BTreeSet::new();
         loop {
-            let next = if changed.is_empty() {
+            let next = if self.pending.is_empty() {
                 self.changes.recv().await
             } else {
                 match tokio::time::timeout(QUIET, self.changes.recv()).await {
                     Ok(next) => next,
-                    Err(_quiet) => return changed,
+                    Err(_quiet) => return std::mem::take(&mut self.pending),
                 }
             };
             match next {
-                Some(path) => changed.extend(about(&self.files, &path)),
+                Some(path) => self.pending.extend(about(&self.files, &path)),
                 // The sender lives as long as the watcher.
                 None => std::future::pending().await,
             }
@@ -84,10 +92,9 @@ impl Watcher {
     }
 }
 
-/// The folder that a file is in, followed to where it really is.
+/// The folder that a file is in.
 fn folder_of(file: &Path) -> PathBuf {
-    let folder = file.parent().unwrap_or(Path::new("/"));
-    folder.to_owned()
+    file.parent().unwrap_or(Path::new("/")).to_owned()
 }
 
 /// The watched file that an event is about: itself, or the folder that it is in.

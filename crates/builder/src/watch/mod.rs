@@ -234,11 +234,13 @@ impl Watch {
             cancel: cancel.clone(),
             saved,
             since: Mutex::new(saved),
-            green: Mutex::default(),
+            end: Mutex::default(),
+            settled: CancellationToken::new(),
         });
         self.session = Some(session.clone());
         self.last = Some(inputs);
-        let run = Run { plan, tracker, settings: self.settings.clone(), cancel: cancel.clone() };
+        let run =
+            Run { plan, tracker: tracker.clone(), settings: self.settings.clone(), cancel: cancel.clone() };
         let (ended, mut end) = tokio::sync::oneshot::channel();
         let screen = self.screen.clone();
         self.ending.spawn(async move {
@@ -247,21 +249,24 @@ impl Watch {
             let _ = ended.send(());
             remove(&session, outdated, &screen).await;
         });
+        let mut saved_again = None;
         loop {
             tokio::select! {
-                _ = &mut end => return None,
+                _ = &mut end => return saved_again,
+                // The machine goes away by itself.
+                () = tracker.settled.cancelled() => return saved_again,
                 () = self.cancel.cancelled() => return None,
-                changed = self.watcher.changed() => {
-                    if !self.is_overtaken().await {
-                        continue;
-                    }
-                    if end.try_recv().is_err() {
+                changed = self.watcher.changed(), if saved_again.is_none() => {
+                    if tracker.end.lock().is_some() {
+                        // The last checkpoint is under way, and what was saved may begin with it.
+                        saved_again = Some(changed);
+                    } else if self.is_overtaken().await {
                         self.screen.overtaken();
+                        cancel.cancel();
+                        // What it was for is not done: the same inputs are no reason to leave the next run out.
+                        self.last = None;
+                        return Some(changed);
                     }
-                    cancel.cancel();
-                    // What it was for is not done: the same inputs are no reason to leave the next run out.
-                    self.last = None;
-                    return Some(changed);
                 }
             }
         }
@@ -289,9 +294,10 @@ impl Run {
         let settings = Settings { hooks: Some(self.tracker.clone()), ..self.settings };
         let outcome = build::run(&self.plan, &Arc::new(settings), screen.console(), &self.cancel).await;
         let error = outcome.builds.iter().find_map(|build| build.error.as_deref());
-        match error {
-            Some(reason) if !self.cancel.is_cancelled() => screen.failed(reason),
-            _ => {}
+        // Steps that fail have been told when they did; this is for what comes before them.
+        let told = self.tracker.end.lock().is_some() || self.cancel.is_cancelled();
+        if let Some(reason) = error.filter(|_| !told) {
+            screen.failed(reason);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A build's part in the watch: what it skips, and the checkpoints that it leaves.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use packer_template::BuildData;
@@ -35,8 +35,17 @@ pub(super) struct Tracker {
     pub saved: Instant,
     /// When the step under way began.
     pub since: Mutex<Instant>,
-    /// How long it was from the save to the end of the last step.
-    pub green: Mutex<Option<Duration>>,
+    /// How the steps have ended, if they have.
+    pub end: Mutex<Option<End>>,
+    /// Cancelled when nothing more comes of this run: its steps have ended, and the last checkpoint is taken.
+    pub settled: CancellationToken,
+}
+
+/// How the steps of a run have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Green,
+    Failed,
 }
 
 impl Tracker {
@@ -88,14 +97,31 @@ impl Hooks for Tracker {
         let total = build.provisioners.len();
         self.screen.step(index, total, &build.provisioners[index].name, took);
         if index + 1 == total {
-            let green = self.saved.elapsed();
-            *self.green.lock() = Some(green);
-            self.screen.green(green);
+            *self.end.lock() = Some(End::Green);
+            self.screen.green(self.saved.elapsed());
         }
         let instance = data.values.get("ID").map(String::as_str).unwrap_or_default();
-        self.checkpoint(index + 1, instance, communicator).await?;
+        let taken = self.checkpoint(index + 1, instance, communicator).await;
+        if index + 1 == total {
+            self.settled.cancel();
+        }
         *self.since.lock() = Instant::now();
-        Ok(())
+        taken
+    }
+
+    async fn provisioner_failed(&self, _build: &PlannedBuild, reason: &str) {
+        // What the end of the watch, or another save, has stopped is no failure.
+        if !self.cancel.is_cancelled() {
+            let mut end = self.end.lock();
+            if *end == Some(End::Green) {
+                // Only the last checkpoint has failed. The next run begins with the one before.
+                self.screen.left(reason);
+            } else {
+                *end = Some(End::Failed);
+                self.screen.failed(reason);
+            }
+        }
+        self.settled.cancel();
     }
 }
 
