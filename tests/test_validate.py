@@ -176,12 +176,12 @@ VARIABLES = [
     variable("{{clean_resource_name `x`}}"),
     variable("{{user `a`}}"),
     variable("{{user `undeclared`}}"),
-    variable("{{if eq `a` `b`}}{{else}}{{printf \"%d\" 3 | upper}}{{end}}"),
+    variable('{{if eq `a` `b`}}{{else}}{{printf "%d" 3 | upper}}{{end}}'),
     variable("{{if true}}"),
     variable("{{sed `s/a/b/` `a`}}"),
     variable("{{upper 1}}"),
     variable("{{split `a-b` `-` 2}}"),
-    root(variables={"a": "x{{user `b`}}", "b": "{{user \"c\"}}", "c": "{{ `x` | upper }}"}),
+    root(variables={"a": "x{{user `b`}}", "b": '{{user "c"}}', "c": "{{ `x` | upper }}"}),
     root(variables={"a": "{{user `b`}}", "b": "{{user `a`}}"}),
 ]
 
@@ -683,7 +683,11 @@ def test_the_seed_holds():
 
 def test_a_template_comes_by_standard_input(folder):
     done = subprocess.run(
-        [clouds.BINARY, "validate", "-"], input=json.dumps(root()).encode(), capture_output=True, check=False, cwd=folder
+        [clouds.BINARY, "validate", "-"],
+        input=json.dumps(root()).encode(),
+        capture_output=True,
+        check=False,
+        cwd=folder,
     )
     assert (done.returncode, done.stdout) == (0, b"Template validated successfully.\n"), done.stderr
 
