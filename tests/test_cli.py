@@ -15,7 +15,9 @@ import leftovers
 from clouds import ROOT, drydock
 from waiting import until
 
-VERBS = ["up", "down", "deploy", "events", "verify", "instances", "image", "cloud", "completion"]
+BUILDING = ["build", "validate", "inspect"]
+DEPLOYING = ["up", "down", "deploy", "events", "verify"]
+VERBS = [*BUILDING, *DEPLOYING, "instances", "image", "cloud", "exec", "completion"]
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -104,10 +104,9 @@ impl Args {
         for name in self.only.iter().filter(|name| !is_build(name)) {
             warnings.push(format!("-only names '{name}', which is no build of the template"));
         }
-        let mut only: Vec<String> = self.only.iter().filter(|name| is_build(name)).cloned().collect();
+        let only: Vec<String> = self.only.iter().filter(|name| is_build(name)).cloned().collect();
         let mut except = self.except.clone();
         if only.is_empty() && !self.only.is_empty() {
-            only.clear();
             except.extend(builds.iter().map(|(name, _)| name.clone()));
         }
         Names { only, except }
