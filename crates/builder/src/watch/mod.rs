@@ -244,7 +244,7 @@ impl Watch {
         let (ended, mut end) = tokio::sync::oneshot::channel();
         let screen = self.screen.clone();
         self.ending.spawn(async move {
-            run.to_the_end(screen.as_ref()).await;
+            run.complete(screen.as_ref()).await;
             // A watch that has gone on needs no answer.
             let _ = ended.send(());
             remove(&session, outdated, &screen).await;
@@ -290,7 +290,7 @@ struct Run {
 }
 
 impl Run {
-    async fn to_the_end(self, screen: &dyn Screen) {
+    async fn complete(self, screen: &dyn Screen) {
         let settings = Settings { hooks: Some(self.tracker.clone()), ..self.settings };
         let outcome = build::run(&self.plan, &Arc::new(settings), screen.console(), &self.cancel).await;
         let error = outcome.builds.iter().find_map(|build| build.error.as_deref());

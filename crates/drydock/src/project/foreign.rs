@@ -86,14 +86,11 @@ impl Foreign {
             Value::Map(members) => {
                 members.iter().for_each(|(name, entry)| self.property(name, &entry.node, parameter));
             }
-            Value::Function(function) => match (name, function.as_ref()) {
-                ("KeyName", Function::Ref(to)) => {
-                    if let Some(key) = parameter(&to.value) {
-                        self.key(&key);
-                    }
+            Value::Function(function) => {
+                if let ("KeyName", Function::Ref(to)) = (name, function.as_ref()) {
+                    parameter(&to.value).iter().for_each(|key| self.key(key));
                 }
-                _ => {}
-            },
+            }
             Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => {}
         }
     }

@@ -98,13 +98,11 @@ impl ImagePlan {
         context: &Setting<'_>,
     ) -> Result<Amis, Failure> {
         let entry = Entry::begin(self.build(), &self.loaded, &target).await?;
-        if !rebuild {
-            if let Some(amis) = self.unchanged(&entry).await? {
-                for (region, ami) in &amis {
-                    context.notes.note(&format!("image unchanged: {ami} in {region}"));
-                }
-                return Ok(amis);
+        if !rebuild && let Some(amis) = self.unchanged(&entry).await? {
+            for (region, ami) in &amis {
+                context.notes.note(&format!("image unchanged: {ami} in {region}"));
             }
+            return Ok(amis);
         }
         self.run(&entry, target, context).await
     }
