@@ -98,7 +98,7 @@ mod tests {
             (&["  one", "two"], "\"one …\""),
             (
                 &["sudo yum -y -x docker\\* -x ecs\\* update and more"],
-                "\"sudo yum -y -x docker\\* -x ecs\\* update a …\"",
+                "\"sudo yum -y -x docker\\* -x ecs\\* update …\"",
             ),
         ];
         for (lines, expected) in cases {

@@ -11,11 +11,17 @@ use super::ask::read_line;
 use super::{Colour, Console, Kind, Line};
 
 /// Writes lines as Packer does: all of them, errors too, on one stream, so that their order holds.
-pub struct Text<W> {
-    out: Mutex<W>,
+pub struct Text<W: Write> {
+    out: Mutex<Out<W>>,
     look: Look,
-    /// One question at a time; what is said meanwhile still comes.
+    /// One question at a time.
     asking: tokio::sync::Mutex<()>,
+}
+
+struct Out<W> {
+    sink: W,
+    /// What other builds say while a question waits on its line for the answer; none while there is no question.
+    held: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +35,7 @@ impl<W: Write + Send> Text<W> {
     /// `timestamps`.
     pub fn new(out: W, coloured: bool, timestamps: bool) -> Self {
         Self {
-            out: Mutex::new(out),
+            out: Mutex::new(Out { sink: out, held: None }),
             look: Look { coloured, timestamps },
             asking: tokio::sync::Mutex::new(()),
         }
@@ -37,8 +43,42 @@ impl<W: Write + Send> Text<W> {
 
     fn write(&self, text: &str) {
         let mut out = self.out.lock();
+        match &mut out.held {
+            Some(held) => held.push_str(text),
+            None => out.write(text),
+        }
+    }
+}
+
+impl<W: Write> Out<W> {
+    fn write(&mut self, text: &str) {
         // Who has stopped reading does not want to know.
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        let _ = self.sink.write_all(text.as_bytes()).and_then(|()| self.sink.flush());
+    }
+}
+
+/// A question that waits for its answer. At its end, however it comes, what was held back is written.
+struct Question<'a, W: Write> {
+    out: &'a Mutex<Out<W>>,
+    answered: bool,
+}
+
+impl<'a, W: Write> Question<'a, W> {
+    fn put(out: &'a Mutex<Out<W>>, question: &str) -> Self {
+        let mut locked = out.lock();
+        locked.write(&format!("{question} "));
+        locked.held = Some(String::new());
+        Self { out, answered: false }
+    }
+}
+
+impl<W: Write> Drop for Question<'_, W> {
+    fn drop(&mut self) {
+        let mut out = self.out.lock();
+        let held = out.held.take().unwrap_or_default();
+        // The user's enter has ended the line of a question that was answered.
+        out.write(if self.answered { "" } else { "\n" });
+        out.write(&held);
     }
 }
 
@@ -63,14 +103,12 @@ impl<W: Write + Send> Console for Text<W> {
             alone = self.asking.lock() => alone,
             () = cancel.cancelled() => return None,
         };
-        self.write(&(self.look.render(question, &Zoned::now()) + " "));
+        let mut question = Question::put(&self.out, &self.look.render(question, &Zoned::now()));
         let answer = tokio::select! {
             answer = read_line() => answer,
             () = cancel.cancelled() => None,
         };
-        if answer.is_none() {
-            self.write("\n");
-        }
+        question.answered = answer.is_some();
         answer
     }
 }
@@ -164,6 +202,26 @@ mod tests {
         console.show(line(Kind::Say, "one"));
         console.record("amazon-ebs", "artifact-count", &["1"]);
         console.show(Line::general(Kind::Error, "two"));
-        assert_eq!(String::from_utf8(console.out.into_inner()).unwrap(), "==> amazon-ebs: one\ntwo\n");
+        assert_eq!(written(console), "==> amazon-ebs: one\ntwo\n");
+    }
+
+    fn written(console: Text<Vec<u8>>) -> String {
+        String::from_utf8(console.out.into_inner().sink).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_written_into_the_line_of_a_question() {
+        for (answered, end) in [(true, ""), (false, "\n")] {
+            let console = Text::new(Vec::new(), false, false);
+            let mut question = Question::put(&console.out, "Press enter to continue.");
+            console.show(line(Kind::Say, "meanwhile"));
+            question.answered = answered;
+            drop(question);
+            console.show(line(Kind::Say, "afterwards"));
+            let expected = format!(
+                "Press enter to continue. {end}==> amazon-ebs: meanwhile\n==> amazon-ebs: afterwards\n"
+            );
+            assert_eq!(written(console), expected);
+        }
     }
 }
