@@ -76,7 +76,7 @@ mod tests {
             parameters.iter().map(|(name, type_)| format!("  {name}:\n    Type: {type_}\n")).collect();
         let used: String = parameters.iter().map(|(name, _)| format!("        - !Ref {name}\n")).collect();
         let text = format!(
-            "Parameters:\n{declared}Resources:\n  A:\n    Type: AWS::ECS::Cluster\n    Metadata:\n      Used:\n{used}"
+            "Parameters:\n{declared}Resources:\n  Cluster:\n    Type: AWS::ECS::Cluster\n    Metadata:\n      Used:\n{used}"
         );
         Template::parse(&text).unwrap()
     }
