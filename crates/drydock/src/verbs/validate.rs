@@ -61,7 +61,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         }
         match &found.errors {
             Some(errors) => eprintln!("{errors}\n\n{}", count(errors.count())),
-            None => println!("{done}"),
+            None => args.output.print(&(), || done.to_owned())?,
         }
     }
     if found.errors.is_some() { Err(Failure::told(template::INVALID)) } else { Ok(()) }

@@ -213,7 +213,8 @@ mod tests {
 
     #[test]
     fn the_region_is_what_was_asked_for_or_what_the_user_has_or_the_clouds() {
-        let cases: [(&[(&str, &str)], Option<&str>, &str); 5] = [
+        type Case = (&'static [(&'static str, &'static str)], Option<&'static str>, &'static str);
+        let cases: [Case; 5] = [
             (&[], None, "us-east-1"),
             (&[("AWS_DEFAULT_REGION", "eu-west-1")], None, "eu-west-1"),
             (&[("AWS_DEFAULT_REGION", "eu-west-1"), ("AWS_REGION", "eu-west-2")], None, "eu-west-2"),
