@@ -49,6 +49,11 @@ fn mounts() {
             "✓ /data is mounted: /dev/xvdcy, label docker, ext4, rw,noatime,errors=remount-ro, 19.4 GiB",
         ),
         (
+            format!("{data}device = '/dev/sdcy'"),
+            vec![mounts.clone(), said("7:c\n")],
+            "✓ /data is mounted: /dev/sdcy (as /dev/xvdcy), ext4",
+        ),
+        (
             format!("{data}device = '/dev/xvdcz'"),
             vec![mounts.clone(), said("7:d\n")],
             "✗ /data is mounted: expected /dev/xvdcz, found /dev/xvdcy",

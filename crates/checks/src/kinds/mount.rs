@@ -75,7 +75,14 @@ exec blkid -p -s LABEL -o value -- \"$2\""
         }
         let number = device_number(&answer.stdout)
             .ok_or_else(|| Unknown(format!("stat says \"{}\" of {wanted}", answer.stdout.trim())))?;
-        Ok((number == entry.device, wanted.to_string(), entry.source.clone()))
+        let holds = number == entry.device;
+        // The kernel may know the device by another name.
+        let found = if holds && entry.source != wanted.0 {
+            format!("{wanted} (as {})", entry.source)
+        } else {
+            entry.source.clone()
+        };
+        Ok((holds, wanted.to_string(), found))
     }
 
     fn judge_label(&self, wanted: &str, answers: &Answers) -> Result<Verified, Unknown> {

@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long, value_name = "ID")]
     instance: Option<String>,
     /// The private key of that instance; the keys of your SSH agent if none is given
-    #[arg(long, short, value_name = "FILE", requires = "instance")]
+    #[arg(long, short, value_name = "FILE", conflicts_with = "ami")]
     identity: Option<PathBuf>,
     /// The user to log in as; checks run as root, by sudo
     #[arg(long, value_name = "USER", default_value = "ec2-user")]
