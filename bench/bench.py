@@ -37,7 +37,7 @@ from waiting import until  # noqa: E402
 
 STACK = "todobackend"
 # What `build --watch` says when all steps from the changed one on have succeeded.
-WATCH_GREEN = "waiting for changes"
+WATCH_GREEN = "green after"
 
 
 class Table:

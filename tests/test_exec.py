@@ -24,7 +24,8 @@ DEBIAN_AWS = pathlib.Path("/usr/bin/aws")
 
 
 def run_in(cloud, *command, options=(), env=None, **more):
-    """Runs a command under `drydock exec`; the caller looks at the exit code."""
+    """Runs a command under `drydock exec`, led by names alone; the caller looks at the exit code."""
+    options = ["--no-endpoint-url", *options]
     return cloud.try_run("exec", *options, "--", *command, env=clouds.environment(**(env or {})), **more)
 
 
@@ -248,6 +249,19 @@ def test_the_users_own_credentials_are_not_to_be_seen(cloud, home):
     assert not [word for word in ("REAL", "real\n", "production", "127.0.0.1:9\n") if word in seen]
     script = 'print(boto3.client("sts").get_caller_identity()["Arn"])'
     assert boto(cloud, script, env=user(home) | REAL) == "arn:aws:iam::123456789012:root\n"
+
+
+def test_the_environment_has_credentials_region_and_endpoint(cloud):
+    script = """
+        import os, boto3
+        assert "AWS_ACCESS_KEY_ID" in os.environ and "AWS_SECRET_ACCESS_KEY" in os.environ
+        print(os.environ["AWS_ENDPOINT_URL"], os.environ["AWS_REGION"], boto3.client("ec2").meta.endpoint_url)
+        print(boto3.client("sts").get_caller_identity()["Arn"])
+    """
+    done = cloud.try_run("exec", "--", PYTHON, "-c", textwrap.dedent(script), env=clouds.environment(**REAL))
+    assert done.returncode == 0, done.stderr
+    url = f"http://{cloud.listen}"
+    assert done.stdout == f"{url} us-east-1 {url}\narn:aws:iam::123456789012:root\n"
 
 
 def make_role(cloud, name="admin"):

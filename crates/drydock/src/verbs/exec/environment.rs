@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn the_endpoint_is_set_when_asked_for() {
+    fn the_endpoint_is_set_unless_names_are_to_lead_there() {
         let variables = made(&[], |settings| settings.sets_endpoint = true);
         assert_eq!(variables["AWS_ENDPOINT_URL"], "http://127.0.0.1:4566");
     }

@@ -32,8 +32,8 @@ const NOT_EXECUTABLE: u8 = 126;
   drydock exec --profile demo -- make build
   drydock exec -- bash
 
-AWS's host names lead to the local cloud, whose certificates are trusted; the environment has the account's key
-and the region. Your own AWS credentials are not to be seen.")]
+AWS's host names lead to the local cloud, whose certificates are trusted; the environment has the account's key,
+the region and the endpoint. Your own AWS credentials are not to be seen.")]
 pub struct Args {
     /// The region; else that of AWS_REGION or AWS_DEFAULT_REGION, else the cloud's own
     #[arg(long)]
@@ -42,9 +42,9 @@ pub struct Args {
     /// yours
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
-    /// Set AWS_ENDPOINT_URL too, for tools that bring a trust store of their own
+    /// Leave AWS_ENDPOINT_URL unset: what knows that variable then uses AWS's host names over TLS, as everything else does
     #[arg(long)]
-    endpoint_url: bool,
+    no_endpoint_url: bool,
     #[command(flatten)]
     state: StateArgs,
     /// The command and its arguments
@@ -85,7 +85,7 @@ pub async fn prepare(args: Args) -> Result<Prepared, Failure> {
         state: &state,
         region: args.region,
         profile: args.profile,
-        sets_endpoint: args.endpoint_url,
+        sets_endpoint: !args.no_endpoint_url,
         bundle: covers.bundle(),
         folder: &front.folder,
     };
