@@ -160,7 +160,12 @@ impl Compress {
         let session = Session::new(block, context);
         let reader = session.reader(block, options::COMPRESS);
         let output = reader.deferred("output", "packer_{{.BuildName}}_{{.BuilderType}}", Dot::Values);
-        let (archive, compression) = format(output.as_written(), reader.string("format").as_deref());
+        let given = reader.string("format").filter(|given| !given.is_empty());
+        let option = if given.is_some() { "format" } else { "output" };
+        let (archive, compression) = format(output.as_written(), given.as_deref()).unwrap_or_else(|| {
+            reader.fail(option, "compression 'xz' is not supported; use gz, lz4, bgzf, tar or zip");
+            (None, None)
+        });
         // Packer takes 0 for not set, and more than 9 for 9.
         let compression_level = match reader.number::<i32>("compression_level", -1..=i64::from(i32::MAX)) {
             None | Some(-1) => -1,
@@ -171,8 +176,8 @@ impl Compress {
 }
 
 /// What the last one or two endings of a file's name say, `format` counting as one more. A name without a known ending
-/// makes a compressed tape archive.
-fn format(output: &str, format: Option<&str>) -> (Option<Archive>, Option<Compression>) {
+/// makes a compressed tape archive. None for `xz`, which Packer has and Drydock has not.
+fn format(output: &str, format: Option<&str>) -> Option<(Option<Archive>, Option<Compression>)> {
     let name = match format {
         Some(format) => format!("{output}.{format}"),
         None => output.to_owned(),
@@ -193,14 +198,15 @@ fn format(output: &str, format: Option<&str>) -> (Option<Archive>, Option<Compre
         [.., before, last] => (*last, *before),
     };
     let archive = (before == "tar").then_some(Archive::Tar);
-    match last {
+    Some(match last {
+        "xz" => return None,
         "zip" => (Some(Archive::Zip), None),
         "tar" => (Some(Archive::Tar), None),
         "gz" => (archive, Some(Compression::Gzip)),
         "lz4" => (archive, Some(Compression::Lz4)),
         "bgzf" => (archive, Some(Compression::Bgzf)),
         _ => (Some(Archive::Tar), Some(Compression::Gzip)),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -222,7 +228,10 @@ mod tests {
             ("packer", Some("tar.gz"), (Some(Archive::Tar), Some(Compression::Gzip))),
         ];
         for (output, given, expected) in cases {
-            assert_eq!(format(output, given), expected, "{output} {given:?}");
+            assert_eq!(format(output, given), Some(expected), "{output} {given:?}");
+        }
+        for (output, given) in [("a.tar.xz", None), ("a.xz", None), ("a", Some("xz"))] {
+            assert_eq!(format(output, given), None, "{output} {given:?}");
         }
     }
 }
