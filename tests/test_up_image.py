@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 import seed
-from clouds import environment
+from clouds import ROOT, environment
 from waiting import until
 
 STACK = "todobackend-aws"
@@ -134,7 +134,11 @@ def test_an_image_that_is_gone_is_built_again(cloud, first, up):
     assert built(done)
     [image] = own_images(cloud)
     assert image != gone
-    until("the cluster's instance runs the new image", lambda: image in parameter(cloud), 60)
+    assert image in parameter(cloud)
+    # The group has no update policy: its instance stays as it is, and that is said.
+    [instance] = cloud.instances("running")
+    assert instance["ImageId"] == gone
+    assert any(f"still on another image: {instance['InstanceId']} ({gone})" in note for note in notes(done))
 
 
 def parameter(cloud):
@@ -214,3 +218,30 @@ def test_refusals(cloud, folders, options, words):
     done = cloud.try_run("up", *options, cwd=folders)
     assert done.returncode in (1, 253), done.stderr
     assert words in done.stderr
+
+
+def test_the_example_has_both_halves(cloud, tmp_path, home):
+    folder = tmp_path / "ecs-image"
+    shutil.copytree(ROOT / "examples/ecs-image", folder)
+    env = environment(XDG_STATE_HOME=str(home))
+    first = cloud.run("up", folder, env=env)
+    assert "is verified: " in first and "stack ecs-image is verified" in first
+    before = cloud.instances("running")[0]
+    second = cloud.run("up", folder, env=env)
+    assert "image unchanged" in second and "has passed checks.toml before" in second and "up to date" in second
+    # Another script: another image, checked again; the group's next instance has it.
+    script = folder / "scripts/time-zone.sh"
+    script.write_text(script.read_text() + "touch /etc/changed\n")
+    third = cloud.run("up", folder, env=env)
+    assert "is verified: " in third and "stack ecs-image is verified" in third
+    assert f"still on another image: {before['InstanceId']}" in third
+    cloud.client("ec2").terminate_instances(InstanceIds=[before["InstanceId"]])
+    until("the group has replaced it", lambda: replaced(cloud, before["InstanceId"]))
+    [after] = cloud.instances("running")
+    assert after["ImageId"] != before["ImageId"]
+    assert cloud.try_exec(after["InstanceId"], "test", "-e", "/etc/changed").returncode == 0
+    cloud.run("down", folder)
+
+
+def replaced(cloud, id):
+    return [one["InstanceId"] for one in cloud.instances("running")] not in ([], [id])

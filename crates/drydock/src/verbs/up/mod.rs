@@ -3,6 +3,7 @@
 mod adopt;
 mod capabilities;
 mod image;
+mod outdated;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -112,15 +113,17 @@ impl Up {
         if let Some(stack) = project.stack.as_mut().filter(|_| !project.described) {
             capabilities::settle(&clients, self.target.target, stack, &self.notes).await?;
         }
+        let mut given = None;
         if let Some(image) = &self.image {
             let amis = self.make_image(image, &clients, &project).await?;
             if let Some(stack) = &mut project.stack {
                 let ami = give_image(stack, &amis, &clients.region)?;
                 self.notes.note(&format!("stack {} gets {ami}", stack.name));
+                given = Some(ami);
             }
         }
         match &project.stack {
-            Some(stack) => self.deploy(&clients, stack).await,
+            Some(stack) => self.deploy(&clients, stack, given.as_deref()).await,
             None => Ok(()),
         }
     }
@@ -159,7 +162,8 @@ impl Up {
         Ok(amis)
     }
 
-    async fn deploy(&self, clients: &Clients, stack: &StackHalf) -> Result<(), Failure> {
+    /// Deploys and verifies; `image` is the one that the stack was given.
+    async fn deploy(&self, clients: &Clients, stack: &StackHalf, image: Option<&str>) -> Result<(), Failure> {
         let deployment = deployment(stack);
         let mut display = self.output.display(&stack.name);
         let fail_fast = self.fail_fast.then_some(&stack.template);
@@ -167,6 +171,9 @@ impl Up {
             return Err(Failure::told(FAILED));
         }
         drop(display);
+        if let Some(image) = image {
+            outdated::tell(clients, &stack.name, image, &self.notes).await?;
+        }
         verify::show(clients, &deployment.stack, JOIN_PATIENCE, self.output).await
     }
 }
