@@ -156,6 +156,11 @@ impl Session {
 
 fn refused(action: &'static str, path: &str, error: &io::Error) -> CommunicatorError {
     let said = error.to_string();
+    // The code's name and the server's words for it are often the same.
+    let said = match said.split_once(": ") {
+        Some((code, words)) if code == words => words.to_owned(),
+        _ => said,
+    };
     // `sftp-server` has one word for whatever has no code in the protocol.
     let reason = if said.starts_with("Failure") {
         format!("{said} (sftp does not say why; a full disk looks like this)")
