@@ -36,7 +36,8 @@ import seed  # noqa: E402
 from waiting import until  # noqa: E402
 
 STACK = "todobackend"
-# What `build --watch` says when all steps from the changed one on have succeeded.
+# What `build --watch` says of the second step when it has succeeded, and when all steps from the changed one on have.
+WATCH_STEP = "✓ 2/6"
 WATCH_GREEN = "green after"
 
 
@@ -354,7 +355,7 @@ def validation(folder, program, *arguments, runs=15):
 
 
 def watched(cloud, folder, runs=5):
-    """Seconds from a saved script to the green step."""
+    """Seconds from a saved script, the second of six, to its green step, and to the last one's."""
     script = folder / "scripts/time.sh"
     log = folder.parent / "watch.log"
     with log.open("w") as out:
@@ -366,21 +367,23 @@ def watched(cloud, folder, runs=5):
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
         )
-        greens = lambda: log.read_text().count(WATCH_GREEN)  # noqa: E731
-        taken = []
+        count = lambda words: log.read_text().count(words)  # noqa: E731
+        step, all_steps = [], []
         try:
-            until("the first build is done", lambda: greens() or watch.poll() is not None, 120, 0.1)
+            until("the first build is done", lambda: count(WATCH_GREEN) or watch.poll() is not None, 120, 0.1)
             for turn in range(1, runs + 1):
                 script.write_text(script.read_text() + f"\n# {turn}\n")
                 begun = time.monotonic()
-                until("the step is green", lambda seen=turn: greens() > seen or watch.poll() is not None, 60, 0.01)
-                if watch.poll() is not None:
-                    sys.exit(f"build --watch ended:\n{log.read_text()}")
-                taken.append(time.monotonic() - begun)
+                for words, taken in ((WATCH_STEP, step), (WATCH_GREEN, all_steps)):
+                    seen = lambda words=words, turn=turn: count(words) > turn or watch.poll() is not None  # noqa: E731
+                    until(f"{words} is said again", seen, 60, 0.01)
+                    if watch.poll() is not None:
+                        sys.exit(f"build --watch ended:\n{log.read_text()}")
+                    taken.append(time.monotonic() - begun)
         finally:
             watch.send_signal(signal.SIGINT)
             watch.wait(60)
-    return median(taken)
+    return median(step), median(all_steps)
 
 
 def occupied(path):
@@ -442,7 +445,9 @@ def image(table, runs=5):
             timed(lambda: cloud.run("exec", "--", "packer", "build", "packer.json", cwd=folder)) for _ in range(2)
         ]
         table.row("  the same by Packer 1.6.6", f"{median(packer):.1f} s", "< 30 s")
-        table.row("  from a saved script to a green step, --watch", f"{watched(cloud, folder):.2f} s", "< 3 s")
+        step, all_steps = watched(cloud, folder)
+        table.row("  from a saved script to a green step, --watch", f"{step:.2f} s", "< 3 s")
+        table.row("  to the end of that step and the four after it", f"{all_steps:.2f} s", "")
         snapshots(cloud, table)
         table.row("validate the seed's template", f"{validation(folder, clouds.BINARY):.1f} ms", "< 20 ms")
         table.row("  the same by Packer 1.6.6", f"{validation(folder, 'packer'):.0f} ms", "")

@@ -16,6 +16,10 @@ use crate::build::{Hooks, PlannedBuild};
 use crate::communicator::{Communicator, Output};
 use crate::inputs::Digest;
 
+/// Writes to disk what a step has written: the file systems on the machine's own devices. A plain `sync` writes those of
+/// the whole kernel, which in a container are other people's, too; it serves where `sync` knows no `-f`.
+const SYNC: &str = "awk '$1 ~ \"^/dev/\" { print $2 }' /proc/mounts | xargs sync -f / 2> /dev/null || sync";
+
 /// The name of every checkpoint and the tag that they can be found by begins so.
 const CHECKPOINT: &str = "drydock:checkpoint";
 
@@ -57,7 +61,7 @@ impl Tracker {
     ) -> Result<(), String> {
         // An image is taken of what is on the disk. A machine that cannot be told so (`communicator: none`) has run no
         // step.
-        let _ = communicator.run("sync", &Silent).await;
+        let _ = communicator.run(SYNC, &Silent).await;
         let state = self.chain[done];
         let short: String = state.to_string().chars().take(12).collect();
         let name = format!("drydock-checkpoint-{short}-{}", uuid::Uuid::new_v4().simple());
