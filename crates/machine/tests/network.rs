@@ -367,7 +367,9 @@ async fn a_restarted_daemon_finds_what_it_left_and_mends_it() {
     });
     let attached = restarted.attach(plan.clone(), "eni-web2").await.unwrap();
     assert_eq!(attached, Attached { namespace: web2.clone(), is_whole: true });
-    assert_eq!(outcome(&web2, WEB, 80), said("web"));
+    // On a busy machine the first answer may come after what counts as silence.
+    let heard = (0..8).any(|_| outcome(&web2, WEB, 80) == said("web"));
+    assert!(heard, "the mended interface reaches nobody");
 
     // What is no longer planned goes, also by another daemon.
     plan.interfaces.retain(|interface| interface.eni_id != "eni-web2");

@@ -150,8 +150,8 @@ mod tests {
     }
 
     #[test]
-    fn without_encryption_no_key_is_used() {
-        let options = r#""encrypt_boot": false, "ami_regions": ["eu-west-1"], "kms_key_id": "alias/mine""#;
+    fn an_image_that_is_not_to_be_encrypted_is_only_copied() {
+        let options = r#""encrypt_boot": false, "ami_regions": ["us-east-1", "eu-west-1"]"#;
         assert_eq!(made(options), [to("eu-west-1", None)]);
     }
 
