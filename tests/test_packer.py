@@ -18,6 +18,9 @@ import clouds
 import seed
 from waiting import until
 
+# What the seed's author looked at by hand.
+CHECKS = pathlib.Path(__file__).parent / "fixtures/seed-image.checks.toml"
+
 
 @pytest.fixture(scope="module", autouse=True)
 def source(cloud, image):
@@ -112,6 +115,18 @@ def test_the_seed_is_built_unmodified(cloud, made):
         assert {"Key": "SourceAMI", "Value": builds.SOURCE} in snapshot["Tags"], "Packer tags them too"
     manifest = json.loads((project / "manifest.json").read_text())
     assert [build["artifact_id"] for build in manifest["builds"]] == [f"us-east-1:{ami_of(done)}"]
+
+
+def test_both_roads_lead_to_the_same_image(cloud, made, tmp_path):
+    """By Packer and by `drydock build`: what the author checked by hand holds of both."""
+    ours = builds.build(cloud, copied(tmp_path / "packer-ecs") / "packer.json")
+    assert ours.returncode == 0, ours.stdout + ours.stderr
+    results = []
+    for ami in (ami_of(made[1]), ami_of(ours)):
+        done = cloud.try_run("verify", "image", ami, "--checks", CHECKS, "--output", "json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        results.append([(check["claim"], check["outcome"]) for check in json.loads(done.stdout)["checks"]])
+    assert results[0] == results[1] and len(results[0]) > 10
 
 
 def test_what_the_scripts_did_is_in_an_instance_of_the_image(cloud, made):
