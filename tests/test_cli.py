@@ -72,6 +72,8 @@ def test_bash_accepts_its_completion(tmp_path):
         ((), 252, "Usage"),
         (("dance",), 252, "dance"),
         (("deploy",), 252, "--template-file"),
+        (("build",), 1, "TEMPLATE"),
+        (("validate", "-nonsense", "packer.json"), 1, "-n"),
         (("up", "/nowhere"), 253, "/nowhere: there is no such folder"),
         (("cloud", "status", "--state", "/var/tmp/none"), 255, "drydock cloud start"),
         (("instances", "ls", "--state", "/var/tmp/none"), 255, "drydock cloud start"),

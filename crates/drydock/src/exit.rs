@@ -1,5 +1,5 @@
-//! Exit codes: those of the AWS CLI, which Drydock's users know.
-//! ("AWS CLI return codes" in the AWS CLI user guide.)
+//! Exit codes: those of the AWS CLI, which Drydock's users know. ("AWS CLI return codes" in the AWS CLI user guide.)
+//! The verbs that Packer has, too, end with Packer's.
 
 /// Everything went as asked.
 pub const OK: u8 = 0;
@@ -11,6 +11,9 @@ pub const CONFIG: u8 = 253;
 pub const SERVICE: u8 = 254;
 /// What was asked for did not come about: a deployment failed, a check does not hold.
 pub const FAILED: u8 = 255;
+
+/// Whatever went wrong, where Packer would have been asked.
+pub const PACKER: u8 = 1;
 
 /// A failure with the code that the program ends with.
 #[derive(Debug)]

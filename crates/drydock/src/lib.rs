@@ -66,10 +66,12 @@ struct CompletionArgs {
 
 /// Runs the command line and returns the exit code.
 pub fn run() -> u8 {
-    let cli = match Cli::try_parse_from(packer_args::normalize(std::env::args_os())) {
+    let args = packer_args::normalize(std::env::args_os());
+    let wrong_use = if packer_args::is_packers(&args) { exit::PACKER } else { exit::USAGE };
+    let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
-            let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
+            let code = if error.use_stderr() { wrong_use } else { exit::OK };
             // Nothing can be said when neither stream takes it.
             let _ = error.print();
             return code;

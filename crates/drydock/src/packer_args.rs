@@ -19,7 +19,7 @@ const COLOR: &str = "color";
 pub fn normalize(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args = args.into_iter();
     let mut normal: Vec<OsString> = args.by_ref().take(2).collect();
-    if !normal.get(1).is_some_and(|verb| VERBS.iter().any(|known| verb == known)) {
+    if !is_packers(&normal) {
         normal.extend(args);
         return normal;
     }
@@ -43,6 +43,11 @@ pub fn normalize(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     }
     normal.extend(args);
     normal
+}
+
+/// Whether a command line is for a verb that Packer has, too.
+pub fn is_packers(args: &[OsString]) -> bool {
+    args.get(1).is_some_and(|verb| VERBS.iter().any(|known| verb == known))
 }
 
 struct Found<'a> {

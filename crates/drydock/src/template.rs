@@ -7,10 +7,7 @@ use std::sync::Arc;
 
 use packer_template::{Context, Files, Host, Source, Template, VarInput, VarInputs, Variables};
 
-use crate::exit::Failure;
-
-/// Packer's exit code when a template does not hold.
-pub const INVALID: u8 = 1;
+use crate::exit::{self, Failure};
 
 /// The template and its variables.
 #[derive(Debug, Clone, clap::Args)]
@@ -78,7 +75,7 @@ pub fn invalid(errors: impl std::fmt::Display) -> Failure {
 }
 
 fn failure(message: String) -> Failure {
-    Failure { code: INVALID, message: Some(message) }
+    Failure { code: exit::PACKER, message: Some(message) }
 }
 
 /// A file's text, or that of standard input for `-`.

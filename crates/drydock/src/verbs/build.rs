@@ -12,15 +12,12 @@ use deployer::clients::Identity;
 use serde::Serialize;
 
 use super::watch;
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 use crate::interrupt;
 use crate::ledger::Ledger;
 use crate::output::{self, Format, OutputArgs};
 use crate::target::{TargetArgs, Where};
 use crate::template::{self, TemplateArgs};
-
-/// Packer's exit code when a build failed.
-const FAILED: u8 = 1;
 
 /// Builds machine images as a Packer template describes them
 #[derive(Debug, clap::Args)]
@@ -101,7 +98,7 @@ impl From<Choice> for OnError {
 
 /// Runs the verb. Whatever fails, the exit code is Packer's.
 pub async fn run(args: Args) -> Result<(), Failure> {
-    carry_out(args).await.map_err(|failure| Failure { code: FAILED, ..failure })
+    carry_out(args).await.map_err(|failure| Failure { code: exit::PACKER, ..failure })
 }
 
 async fn carry_out(args: Args) -> Result<(), Failure> {
@@ -126,7 +123,7 @@ async fn carry_out(args: Args) -> Result<(), Failure> {
     let outcome = build::run(&Arc::new(plan), &settings, console.clone(), &cancel).await;
     ledger.keep(&outcome, console.as_ref()).await;
     screen.finish(&outcome);
-    if outcome.succeeded() { Ok(()) } else { Err(Failure::told(FAILED)) }
+    if outcome.succeeded() { Ok(()) } else { Err(Failure::told(exit::PACKER)) }
 }
 
 impl Args {

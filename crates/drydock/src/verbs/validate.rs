@@ -7,7 +7,7 @@ use builder::selection::Names;
 use packer_template::{Collector, Context, Error, Errors, Source, Template, Variables};
 use serde::Serialize;
 
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 use crate::output::{Format, OutputArgs};
 use crate::template::{self, TemplateArgs};
 
@@ -64,7 +64,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
             None => args.output.print(&(), || done.to_owned())?,
         }
     }
-    if found.errors.is_some() { Err(Failure::told(template::INVALID)) } else { Ok(()) }
+    if found.errors.is_some() { Err(Failure::told(exit::PACKER)) } else { Ok(()) }
 }
 
 fn count(errors: usize) -> String {
