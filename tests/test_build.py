@@ -47,7 +47,9 @@ def test_the_seed_builds_unchanged(cloud, packer_ecs):
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     assert "==> amazon-ebs: Stopping the source instance..." in lines
-    assert "    amazon-ebs: ### Configuring Docker Volume Storage ###" in lines
+    assert "==> amazon-ebs: Provisioning with shell script: scripts/storage.sh" in lines
+    # What the script prints comes as it comes, after the build's name.
+    assert [line for line in lines if line.startswith("    amazon-ebs: ") and "LABEL=docker" in line]
     assert "==> amazon-ebs: Running post-processor: manifest" in lines
     assert re.search(r"^Build 'amazon-ebs' finished after \d+ seconds?( \d+ milliseconds?)?\.$", done.stdout, re.M)
     at = lines.index("==> Builds finished. The artifacts of successful builds are:")
@@ -56,10 +58,10 @@ def test_the_seed_builds_unchanged(cloud, packer_ecs):
 
     image = cloud.client("ec2").describe_images(ImageIds=[ami])["Images"][0]
     assert image["State"] == "available"
-    assert image["Name"].startswith("docker-in-aws-ecs ")
+    [builder] = json.loads(packer_ecs.read_text())["builders"]
+    assert image["Name"].startswith(builder["ami_name"].removesuffix("{{timestamp}}"))
     tags = {tag["Key"]: tag["Value"] for tag in image["Tags"]}
-    assert tags["SourceAMI"] == builds.SOURCE
-    assert tags["ECSAgentVersion"] == "1.17.0-2"
+    assert builder["tags"] | {"SourceAMI": builds.SOURCE} == {key: tags[key] for key in builder["tags"]}
     devices = {mapping["DeviceName"]: mapping for mapping in image["BlockDeviceMappings"]}
     assert devices["/dev/xvdcy"]["Ebs"]["VolumeSize"] == 20
 
