@@ -91,7 +91,8 @@ def first(up):
 def test_image_and_cluster_come_up_by_one_command(cloud, first):
     assert first.events[-1]["verified"] is True, first.events[-1]
     [image] = own_images(cloud).values()
-    assert image["Name"].startswith("docker-in-aws-ecs")
+    [builder] = json.loads((seed.image() / "packer.json").read_text())["builders"]
+    assert image["Name"].startswith(builder["ami_name"].removesuffix("{{timestamp}}"))
     assert running_image(cloud) == image["ImageId"]
     parameters = cloud.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["Parameters"]
     assert {"ParameterKey": "ApplicationImageId", "ParameterValue": image["ImageId"]} in parameters
@@ -99,7 +100,8 @@ def test_image_and_cluster_come_up_by_one_command(cloud, first):
 
 def test_what_was_guessed_is_told(first):
     said = "\n".join(notes(first))
-    for adopted in ("ami-5e414e24", "vpc-f8233a80", "subnet-a5d3ecee", "admin"):
+    subnets = seed.parameter("ApplicationSubnets").split(",")
+    for adopted in (seed.source_image(), seed.parameter("VpcId"), *subnets, "admin"):
         assert adopted in said, said
     assert "CAPABILITY_IAM" in said
 
@@ -194,7 +196,7 @@ def test_the_history_of_the_image(cloud, first, home):
     steps = history["record"]["steps"]
     assert len(steps) == 6
     assert "scripts/storage.sh" in steps[0]["title"]
-    assert "Setting timezone to US/Eastern" in steps[1]["output"]
+    assert "server 169.254.169.123 prefer iburst" in steps[1]["output"]
     assert all(step["seconds"] > 0 for step in steps)
 
 
