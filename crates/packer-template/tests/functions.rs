@@ -34,7 +34,7 @@ fn functions_of_packer() {
         ("{{strftime `%Y-%m-%d %H:%M`}}", "2021-03-04 13:04"),
         ("{{uuid}}", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
         ("{{pwd}}", "/work"),
-        ("{{template_dir}}", "/work/templates"),
+        ("{{template_dir}}", "/srv/templates"),
         ("{{upper `aé`}}", "AÉ"),
         ("{{lower `AÉ`}}", "aé"),
         ("{{split `a-b-c` `-` 1}}", "b"),

@@ -36,7 +36,7 @@ pub fn host() -> Host {
         ]),
         start: "2021-03-04T13:04:05.123Z".parse().expect("a time"),
         cwd: "/work".into(),
-        template: Some("/work/templates/packer.json".into()),
+        template: Some("/srv/templates/packer.json".into()),
         files: Arc::new(Disk),
         uuid: || "6ba7b810-9dad-11d1-80b4-00c04fd430c8".to_owned(),
     }
