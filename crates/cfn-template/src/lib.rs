@@ -41,7 +41,6 @@ mod scalar;
 pub mod schema;
 mod source;
 mod span;
-mod suggest;
 mod template;
 mod yaml;
 

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
+use template_text::suggest::did_you_mean;
+
 use crate::{
     error::TemplateError,
-    suggest::did_you_mean,
     template::{Parameter, ParameterType, Template},
 };
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use template_text::suggest::did_you_mean;
+
 use crate::{
     error::Errors,
     node::{Node, Value},
     span::Place,
-    suggest::did_you_mean,
 };
 
 /// The longest a policy may wait: twelve hours for signals.

@@ -13,7 +13,6 @@ mod node;
 mod parse;
 mod resolve;
 mod source;
-mod suggest;
 mod template;
 mod text;
 mod variables;

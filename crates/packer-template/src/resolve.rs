@@ -168,7 +168,7 @@ fn unresolved(name: &str, mut error: ExpressionError, pending: &IndexMap<&str, P
     } else {
         let known = pending.keys().copied().filter(|other| *other != name);
         error.message = format!("the variable '{name}' needs '{asked}', which is not declared");
-        error.help = crate::suggest::did_you_mean(&asked, known);
+        error.help = template_text::suggest::did_you_mean(&asked, known);
     }
     let place = pending.get(name).and_then(|pending| pending.place.as_ref());
     text::locate(error, place, &format!("variables/{name}"))

@@ -8,10 +8,11 @@ use serde_json::{Value as Json, json};
 pub(crate) use parse::{Reader, Scope};
 pub use sub::SubPart;
 
+use template_text::suggest::did_you_mean;
+
 use crate::{
     node::{Entry, Map, Node, Value},
     span::{Span, Spanned},
-    suggest::did_you_mean,
 };
 
 /// A function and its arguments. Argument shapes are checked while parsing, so that evaluating and walking need

@@ -1,6 +1,8 @@
 //! Checking what is written in a template, before anything is evaluated.
 
 use super::{Kind, Property, ResourceSchema, is_scalar, missing, unsupported, wrong_type};
+use template_text::suggest::did_you_mean;
+
 use crate::{
     error::{Errors, TemplateError, TemplateErrors},
     function::Function,
@@ -8,7 +10,6 @@ use crate::{
     pseudo::NO_VALUE,
     references::{Branches, ReferenceKind, references},
     span::{Place, Span},
-    suggest::did_you_mean,
     template::{Resource, Template},
 };
 

@@ -3,11 +3,12 @@
 use serde_json::{Map as JsonMap, Value as Json};
 
 use super::{Kind, Property, ResourceSchema, is_scalar, missing, unsupported, wrong_type};
+use template_text::suggest::did_you_mean;
+
 use crate::{
     error::{Errors, TemplateErrors},
     evaluate::scalar_text,
     span::{Place, Span},
-    suggest::did_you_mean,
     template::Resource,
 };
 

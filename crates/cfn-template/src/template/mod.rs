@@ -16,13 +16,14 @@ pub use outputs::Output;
 pub use parameters::{Parameter, ParameterType};
 pub use resources::{DeletionPolicy, Resource};
 
+use template_text::suggest::did_you_mean;
+
 use crate::{
     error::{Errors, TemplateErrors},
     function::Reader,
     node::{Entry, Map, Node, Value},
     source::Source,
     span::{Place, Span},
-    suggest::did_you_mean,
     yaml,
 };
 

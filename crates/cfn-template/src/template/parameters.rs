@@ -6,11 +6,12 @@ use indexmap::IndexMap;
 use regex::Regex;
 
 use super::{MAX_PARAMETERS, check_count, check_logical_id, check_members, first_span};
+use template_text::suggest::did_you_mean;
+
 use crate::{
     error::Errors,
     node::{Entry, Map, Node, Value},
     span::{Place, Span},
-    suggest::did_you_mean,
 };
 
 /// The AWS-specific types: the value must exist in the account, which the caller checks.

@@ -6,12 +6,13 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{MAX_RESOURCES, check_count, check_logical_id, check_members, first_span};
+use template_text::suggest::did_you_mean;
+
 use crate::{
     function::{Reader, Scope},
     node::{Entry, Map, Node, Value},
     policy,
     span::{Place, Span, Spanned},
-    suggest::did_you_mean,
 };
 
 const ATTRIBUTES: [&str; 9] = [

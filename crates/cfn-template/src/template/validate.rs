@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{Declared, Resource, Template};
+use template_text::suggest::did_you_mean;
+
 use crate::{
     error::Errors,
     function::Function,
@@ -11,7 +13,6 @@ use crate::{
     pseudo,
     references::{Branches, Reference, ReferenceKind, functions, references},
     span::{Place, Span, Spanned},
-    suggest::did_you_mean,
 };
 
 /// The section that a reference stands in.

@@ -8,6 +8,8 @@ use std::{
 };
 
 use super::options::{self, INTERNAL, Opt, Support};
+use template_text::suggest::did_you_mean;
+
 use crate::{
     block::Block,
     context::{BuildData, Context},
@@ -18,7 +20,6 @@ use crate::{
     language::{self, Scope, Section},
     node::{Entry, Node, Value},
     source::{Source, Span},
-    suggest::did_you_mean,
     text,
 };
 

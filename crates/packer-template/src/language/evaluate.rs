@@ -9,7 +9,9 @@ use super::{
     ast::{Command, Operand, OperandKind, Piece, Pipeline},
     builtins, functions,
 };
-use crate::{context::Context, field::Field, suggest::did_you_mean};
+use template_text::suggest::did_you_mean;
+
+use crate::{context::Context, field::Field};
 
 /// More output than this is a mistake; it bounds what a `range` can make.
 const LONGEST: usize = 4 << 20;

@@ -4,7 +4,7 @@ use super::{
     ExpressionError,
     ast::{Command, OperandKind, Piece, Pipeline},
 };
-use crate::suggest::did_you_mean;
+use template_text::suggest::did_you_mean;
 
 /// Checks that the names looked up in `.` are among `known`. Inside of `with` and `range` the dot is something else,
 /// so nothing is said about names there.

@@ -5,10 +5,11 @@ use super::{
     evaluate::{Argument, Scope, Section},
     gotime,
 };
+use template_text::suggest::did_you_mean;
+
 use crate::{
     context::{BuildData, Context, PACKER_VERSION},
     field::Field,
-    suggest::did_you_mean,
 };
 
 /// Packer's functions that are supported.

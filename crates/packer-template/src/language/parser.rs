@@ -6,7 +6,9 @@ use super::{
     functions,
     lexer::{self, Chunk, Token, TokenKind},
 };
-use crate::{field::Field, suggest::did_you_mean};
+use template_text::suggest::did_you_mean;
+
+use crate::field::Field;
 
 /// How deep parentheses and blocks may be nested.
 const DEEPEST: usize = 64;

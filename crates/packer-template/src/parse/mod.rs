@@ -6,6 +6,8 @@ mod weak;
 
 use indexmap::IndexMap;
 
+use template_text::suggest::did_you_mean;
+
 use crate::{
     block::{Block, Builder},
     context::{Context, PACKER_VERSION},
@@ -14,7 +16,6 @@ use crate::{
     language::{self, Scope, Section},
     node::{Entry, Node, Value},
     source::{Source, Span},
-    suggest::did_you_mean,
     template::Template,
     text,
     variables::Variable,
