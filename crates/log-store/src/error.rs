@@ -1,0 +1,66 @@
+//! Why a store could not do what was asked.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has the directory open.
+    #[error("the log store {} is in use by another process", dir.display())]
+    Locked {
+        /// The store's directory.
+        dir: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A file does not hold what was written to it. Everything outside of it can still be read.
+    #[error("{} is damaged at byte {offset}: {what}; its readable events remain, the damaged ones are lost", path.display())]
+    Damaged {
+        /// The damaged file.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// What is wrong there.
+        what: String,
+    },
+    /// A write failed in a way that leaves unknown what is on the disk.
+    #[error("the log store takes no more events since a write failed ({cause}); it must be opened again")]
+    WriteFailed {
+        /// What went wrong then.
+        cause: String,
+    },
+    /// The store was closed.
+    #[error("the log store is closed")]
+    Closed,
+    /// A timestamp lies outside of what can be stored.
+    #[error("the timestamp {timestamp} lies outside of 0 to {}", crate::MAX_TIMESTAMP)]
+    Timestamp {
+        /// The timestamp in milliseconds.
+        timestamp: i64,
+    },
+    /// One append is larger than the store takes.
+    #[error("an append of {bytes} bytes is larger than the {limit} bytes that one may have")]
+    TooLarge {
+        /// Bytes of all messages.
+        bytes: usize,
+        /// The most that is taken.
+        limit: usize,
+    },
+}
+
+impl StoreError {
+    /// For `map_err` on an operation of the file system.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+        let path = path.to_owned();
+        move |source| StoreError::Io { action, path, source }
+    }
+}
