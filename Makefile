@@ -82,7 +82,7 @@ test-e2e: ## Run the tests from outside: real clients, real instances (as root, 
 
 .PHONY: bench
 bench: deps test-deps build ## Measure what docs/performance.md promises
-	DRYDOCK=$(DRYDOCK) $(PYTHON) bench/bench.py $(BENCH)
+	DRYDOCK=$(DRYDOCK) PYTHONPATH=tests $(PYTHON) bench/bench.py $(BENCH)
 
 .PHONY: clean
 clean: ## Remove what was built
