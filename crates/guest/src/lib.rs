@@ -18,6 +18,7 @@
 
 pub mod accounts;
 pub mod aws;
+pub mod awslogs;
 pub mod cfn;
 pub mod ecs_agent;
 pub mod firstrun;
