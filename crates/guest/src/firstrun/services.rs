@@ -143,7 +143,12 @@ impl Service {
     /// When it cannot be found out.
     pub fn is_running(&self, runner: &dyn Runner) -> Result<bool, ServiceError> {
         match self.manager {
-            Manager::Systemd => Ok(run(runner, &["systemctl", "is-active", "--quiet", self.name])?.0 == 0),
+            Manager::Systemd => {
+                let (code, state) = run(runner, &["systemctl", "is-active", self.name])?;
+                // A service that is starting has read its configuration already, or is about to: the ECS agent's takes
+                // seconds.
+                Ok(code == 0 || state.trim() == "activating")
+            }
             Manager::SysVInit => Ok(run(runner, &["service", self.name, "status"])?.0 == 0),
             Manager::Upstart => {
                 Ok(run(runner, &["initctl", "status", self.name])?.1.contains("start/running"))
@@ -243,7 +248,7 @@ pub(super) mod tests {
     #[test]
     fn systemd_restarts_what_changed_and_does_not_wait_for_the_agent() {
         let script =
-            Script { answers: vec![("systemctl is-active --quiet ecs", 3, "")], ..Script::default() };
+            Script { answers: vec![("systemctl is-active ecs", 3, "inactive")], ..Script::default() };
         let changed = ["/etc/systemd/system/docker.service.d/http-proxy.conf", "/etc/ecs/ecs.config"];
         let done = all(Init::Systemd, Some(LogAgent::Awslogs), &changed, &script);
         assert_eq!(done, [Done::Nothing, Done::Restarted, Done::Started]);
@@ -252,15 +257,24 @@ pub(super) mod tests {
             [
                 "systemctl daemon-reload",
                 "systemctl enable --quiet awslogsd",
-                "systemctl is-active --quiet awslogsd",
+                "systemctl is-active awslogsd",
                 "systemctl enable --quiet docker",
-                "systemctl is-active --quiet docker",
+                "systemctl is-active docker",
                 "systemctl restart docker",
                 "systemctl enable --quiet ecs",
-                "systemctl is-active --quiet ecs",
+                "systemctl is-active ecs",
                 "systemctl start --no-block ecs",
             ]
         );
+    }
+
+    #[test]
+    fn a_service_that_is_starting_with_an_older_configuration_is_restarted() {
+        let script =
+            Script { answers: vec![("systemctl is-active ecs", 3, "activating")], ..Script::default() };
+        let done = all(Init::Systemd, None, &["/etc/ecs/ecs.config"], &script);
+        assert_eq!(done, [Done::Nothing, Done::Restarted]);
+        assert_eq!(script.ran.borrow().last().map(String::as_str), Some("systemctl restart --no-block ecs"));
     }
 
     #[test]

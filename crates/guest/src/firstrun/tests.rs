@@ -90,7 +90,7 @@ fn a_dry_run_shows_the_difference_and_writes_nothing() {
 #[test]
 fn a_check_names_what_is_not_right() {
     let mut run = Run::new(&["run/systemd/system", "etc/awslogs"]);
-    run.script.answers = vec![("systemctl is-active --quiet docker", 3, "")];
+    run.script.answers = vec![("systemctl is-active docker", 3, "")];
     let words = [&["check"][..], &with(&[])].concat();
     let (code, out, err) = run.go(&words);
     assert_eq!((code, err.as_str()), (1, "firstrun: not everything is as configured\n"));
@@ -109,7 +109,7 @@ fn hostile_values_and_failed_services_end_it_with_a_reason() {
     assert!(!run.root.path().join("etc/ecs/ecs.config").exists());
 
     run.script.answers =
-        vec![("systemctl is-active --quiet docker", 3, ""), ("systemctl start docker", 1, "Job failed.")];
+        vec![("systemctl is-active docker", 3, ""), ("systemctl start docker", 1, "Job failed.")];
     let (code, _, err) = run.go(&["--cluster", "web"]);
     assert_eq!(
         (code, err.as_str()),
