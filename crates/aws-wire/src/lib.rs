@@ -11,7 +11,8 @@
 //! cut down to the operations in `models/operations.toml`. The codecs are written once, over each type's
 //! [`schema::Schema`].
 //!
-//! Limits: only the protocols `query`, `ec2` and `json`; payloads are buffered; no event streams.
+//! Limits: only the protocols `query`, `ec2` and `json`; payloads are buffered. Event streams have types for
+//! their events; who answers with one writes its frames.
 
 #[macro_use]
 mod macros;

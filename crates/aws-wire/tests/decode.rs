@@ -10,10 +10,11 @@ use aws_wire::autoscaling::CreateAutoScalingGroupType;
 use aws_wire::cloudformation::{CreateStackInput, Parameter, SignalResourceInput};
 use aws_wire::ec2::{AuthorizeSecurityGroupIngressRequest, DescribeInstancesRequest, RunInstancesRequest};
 use aws_wire::ecs::{RegisterContainerInstanceRequest, SubmitTaskStateChangeRequest};
+use aws_wire::logs::{FilterLogEventsRequest, PutLogEventsRequest, TagLogGroupRequest};
 use aws_wire::ssm::{DescribeParametersRequest, PutParameterRequest};
 use aws_wire::value::Structure;
-use aws_wire::{ParsedRequest, decode_input};
-use common::{cloudformation, ec2, ecs, form, ssm};
+use aws_wire::{ParsedRequest, decode_any, decode_input};
+use common::{cloudformation, ec2, ecs, form, logs, ssm};
 
 fn decode<T: Structure + Default>(request: ParsedRequest) -> T {
     decode_input(&request).unwrap()
@@ -229,4 +230,67 @@ fn debug_hides_secrets() {
     let input: PutParameterRequest =
         decode(ssm("PutParameter", r#"{"Name":"n","Value":"hunter2"}"#).unwrap());
     assert_eq!(format!("{input:?}"), r#"PutParameterRequest { Name: "n", Value: "(sensitive)" }"#);
+}
+
+/// A body is decoded by a quick road when nothing is wrong with it, else by one that builds a tree of it: `decode_any`
+/// only takes the second.
+#[test]
+fn both_roads_lead_to_the_same() {
+    let put = |events: &str| format!(r#"{{"logGroupName":"g","logStreamName":"s","logEvents":{events}}}"#);
+    for events in [
+        "[]",
+        r#"[{"timestamp":1,"message":"a"},{"message":"\u00e4\n\"","timestamp":0}]"#,
+        r#"[{"timestamp":1.0,"message":"a"}]"#,
+        r#"[null,{"timestamp":1,"message":"a"}]"#,
+        r#"[{"timestamp":1,"message":""}]"#,
+        r#"[{"timestamp":-1,"message":"a"}]"#,
+        r#"[{"timestamp":1}]"#,
+        r#"[{"timestamp":"1","message":"a"}]"#,
+        r#"[{"timestamp":1,"message":"a","message":"b"}]"#,
+        r#"[{"timestamp":1,"message":"a","colour":"red"}]"#,
+        r#"[{"timestamp":1,"message":"\ud800"}]"#,
+        r#"[{"timestamp":99999999999999999999,"message":"a"}]"#,
+        r#"{"timestamp":1,"message":"a"}"#,
+        "[",
+    ] {
+        let request = logs("PutLogEvents", &put(events)).unwrap();
+        let quick = decode_input::<PutLogEventsRequest>(&request).map(|input| format!("{input:?}"));
+        let slow = decode_any(&request).map(|input| {
+            let stored = serde_json::to_string(input.as_ref()).unwrap();
+            format!("{:?}", serde_json::from_str::<PutLogEventsRequest>(&stored).unwrap())
+        });
+        assert_eq!(quick, slow, "{events}");
+    }
+    let tags = logs("TagLogGroup", r#"{"logGroupName":"g","tags":{"a":"1","b":""}}"#).unwrap();
+    assert_eq!(decode::<TagLogGroupRequest>(tags).tags.len(), 2);
+}
+
+#[test]
+fn logs_words_its_limits_as_invalid_parameters() {
+    let cases = [
+        (
+            r#"{"limit":10001}"#,
+            "Value '10001' at 'limit' failed to satisfy constraint: Member must have value less than or equal to 10000",
+        ),
+        (
+            r#"{"logStreamNamePrefix":""}"#,
+            "Value '' at 'logStreamNamePrefix' failed to satisfy constraint: Member must have length greater than or equal to 1",
+        ),
+    ];
+    for (body, expected) in cases {
+        let (code, message) = refusal::<FilterLogEventsRequest>(logs("FilterLogEvents", body).unwrap());
+        assert_eq!(code, "InvalidParameterException");
+        assert_eq!(message, format!("1 validation error detected: {expected}"));
+    }
+}
+
+#[test]
+fn single_texts_are_read_without_decoding_the_rest() {
+    let body =
+        r#"{"logEvents":[{"logGroupName":"no"},7],"logGroupName":"g","logGroupIdentifiers":["a","b",1]}"#;
+    let request = logs("PutLogEvents", body).unwrap();
+    assert_eq!(request.texts("logGroupName"), ["g"]);
+    assert_eq!(request.texts("logGroupIdentifiers"), ["a", "b"]);
+    assert!(request.texts("logStreamName").is_empty());
+    assert!(logs("PutLogEvents", "{7}").unwrap().texts("logGroupName").is_empty());
 }

@@ -20,7 +20,7 @@ use crate::identity::IdentityKey;
 use crate::store::{Kinds, StoreError};
 use crate::vpc::{self, Services, Vpcs};
 use crate::{Cloud, Config, Store};
-use crate::{autoscaling, cloudformation, ec2, ecs, iam, ssm};
+use crate::{autoscaling, cloudformation, ec2, ecs, iam, logs, ssm};
 
 /// How long a machine may take to power off before it is killed.
 const POWER_OFF_GRACE: Duration = Duration::from_secs(10);
@@ -36,6 +36,7 @@ pub fn kinds() -> Kinds {
     ec2::kinds(&mut kinds);
     ecs::kinds(&mut kinds);
     iam::kinds(&mut kinds);
+    logs::kinds(&mut kinds);
     ssm::kinds(&mut kinds);
     kinds
 }
@@ -63,6 +64,9 @@ pub enum AssemblyError {
     /// The network.
     #[error(transparent)]
     Vpc(#[from] vpc::VpcError),
+    /// The log events.
+    #[error(transparent)]
+    Logs(#[from] log_store::StoreError),
 }
 
 impl Cloud {
@@ -80,6 +84,7 @@ impl Cloud {
             images: ImageStore::open(&config.state_dir)?,
             identity: IdentityKey::new(&config.state_dir),
             vpcs: Arc::new(Vpcs::open(&config.state_dir, &config.default_region)?),
+            logs: logs::Logs::open(&config.state_dir)?,
             store,
             root_key,
             config,
@@ -101,6 +106,7 @@ impl Cloud {
         spawn(parts, "Auto Scaling's reconciler", endless(autoscaling::run(cloud())));
         spawn(parts, "CloudFormation's engine", endless(cloudformation::run(cloud())));
         spawn(parts, "ECS's reconciler", endless(ecs::run(cloud())));
+        spawn(parts, "CloudWatch Logs' reconciler", endless(logs::run(cloud())));
         spawn(parts, "housekeeping", endless(housekeeping(cloud())));
     }
 
@@ -126,6 +132,9 @@ impl Cloud {
             }
         }
         if let Err(error) = self.vpcs.power_off().await {
+            failures.push(error.to_string());
+        }
+        if let Err(error) = self.logs.close() {
             failures.push(error.to_string());
         }
         if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }

@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,7 +18,9 @@ use crate::Origin;
 /// A request as it arrives.
 pub type Request = http::Request<Incoming>;
 /// An answer. A connection upgrade answers 101 and goes on by itself with [`hyper::upgrade::on`].
-pub type Response = http::Response<Full<Bytes>>;
+pub type Response = http::Response<Body>;
+/// An answer's body: mostly whole, but a stream where an operation answers with one.
+pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 /// The answer to come.
 pub type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
 
@@ -45,9 +48,14 @@ where
     }
 }
 
+/// A body that is there as a whole.
+pub fn whole(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).boxed_unsync()
+}
+
 /// An answer with a plain text body.
 pub fn text(status: http::StatusCode, body: impl Into<String>) -> Response {
-    let mut response = http::Response::new(Full::new(Bytes::from(body.into())));
+    let mut response = http::Response::new(whole(body.into()));
     *response.status_mut() = status;
     response
         .headers_mut()

@@ -22,6 +22,7 @@ pub mod identity;
 pub mod ids;
 mod imds;
 mod listen;
+pub mod logs;
 pub mod ssm;
 pub mod store;
 pub mod sts;
@@ -77,4 +78,6 @@ pub struct Cloud {
     pub identity: identity::IdentityKey,
     /// The VPCs on the host.
     pub vpcs: Arc<vpc::Vpcs>,
+    /// The log events.
+    pub logs: logs::Logs,
 }

@@ -9,6 +9,7 @@ use machine::sim::SimDriver;
 use crate::context::{Caller, Ctx, Origin};
 use crate::credentials::RootKey;
 use crate::identity::IdentityKey;
+use crate::logs::Logs;
 use crate::vpc::Vpcs;
 use crate::{Cloud, Config, ec2};
 
@@ -59,6 +60,7 @@ impl Bench {
             root_key: RootKey::open(state).unwrap(),
             identity: IdentityKey::new(state),
             vpcs: Arc::new(Vpcs::simulated(state, REGION).unwrap()),
+            logs: Logs::open(state).unwrap(),
         };
         Self { cloud: Arc::new(cloud), driver, dir }
     }

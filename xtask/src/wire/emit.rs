@@ -37,14 +37,14 @@ pub fn service(trait_name: &str, model: &Model) -> Result<String> {
         model.metadata.service_full_name
     );
     out.push_str(
-        "#![allow(missing_docs, unused_imports, clippy::all)]\n\nuse std::collections::BTreeMap;\n\nuse jiff::Timestamp;\n\n\
+        "#![allow(missing_docs, unused_imports, dead_code, clippy::all)]\n\nuse std::collections::BTreeMap;\n\nuse jiff::Timestamp;\n\n\
          use crate::dispatch::call;\n\
          use crate::schema::{Limits, List, Map, Member, Schema, Type, member};\n\
          use crate::value::{Blob, Document};\nuse crate::{Encoded, Error, ParsedRequest};\n\n",
     );
     emitter.operations(&mut out, trait_name)?;
     for (name, shape) in &model.shapes {
-        if shape.kind == Kind::Structure && !shape.exception && !shape.document {
+        if shape.kind == Kind::Structure && !shape.exception && !shape.document && !shape.eventstream {
             emitter.structure(&mut out, name, shape).with_context(|| format!("shape {name}"))?;
         }
         if emitter.checks_limits(shape) {
@@ -94,7 +94,8 @@ impl Emitter<'_> {
 
     fn structure(&self, out: &mut String, name: &str, shape: &Shape) -> Result<()> {
         ensure!(!RESERVED.contains(&name), "the name is used by generated code");
-        let members = shape.members()?;
+        let mut members = shape.members()?;
+        members.retain(|(_, reference)| !self.shape(&reference.shape).is_ok_and(|shape| shape.eventstream));
         let mut fields = BTreeSet::new();
         writeln!(out, "#[derive(Clone, Default, PartialEq)]\npub struct {name} {{")?;
         for (member, reference) in &members {

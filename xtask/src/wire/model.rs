@@ -65,6 +65,9 @@ pub struct Shape {
     pub sensitive: bool,
     #[serde(default)]
     pub document: bool,
+    /// A union of events that follow one another on the wire: no type of its own, its events have.
+    #[serde(default)]
+    pub eventstream: bool,
     /// The values that a string may have; empty if any.
     #[serde(default, rename = "enum")]
     pub values: Vec<String>,

@@ -42,6 +42,7 @@ const SHAPE: &[&str] = &[
     "sensitive",
     "union",
     "document",
+    "eventstream",
     "flattened",
     "exception",
     "fault",

@@ -4,6 +4,7 @@ use crate::request::Params;
 use crate::value::Structure;
 use crate::{Error, ParsedRequest};
 
+mod direct;
 mod form;
 mod json;
 mod path;
@@ -12,6 +13,12 @@ pub(crate) mod scalar;
 
 /// Decodes the parameters of `request`.
 pub(crate) fn input<T: Structure + Default>(request: &ParsedRequest) -> Result<T, Error> {
+    if let Params::Json(body) = &request.params {
+        let mut quick = T::default();
+        if direct::fill(body.bytes(), &mut quick) {
+            return Ok(quick);
+        }
+    }
     let mut input = T::default();
     fill(request, &mut input)?;
     Ok(input)
@@ -24,8 +31,8 @@ pub(crate) fn fill(request: &ParsedRequest, input: &mut dyn Structure) -> Result
         Params::Form(node) => {
             form::Decoder { refusals: &mut refusals }.structure(node, input, &path::Path::Root)?
         }
-        Params::Json(value) => {
-            json::Decoder { refusals: &mut refusals }.structure(value, input, &path::Path::Root)?
+        Params::Json(body) => {
+            json::Decoder { refusals: &mut refusals }.structure(&body.tree()?, input, &path::Path::Root)?
         }
     }
     refusals.finish()

@@ -108,6 +108,7 @@ impl Refusals {
             Service::Ec2 => Error::client("MissingParameter", first),
             // ECS answers with its own exception, one fault at a time.
             Service::Ecs => Error::client("InvalidParameterException", first),
+            Service::Logs => Error::client("InvalidParameterException", self.summary()),
             _ if self.protocol() == Protocol::Json => Error::client("ValidationException", self.summary()),
             _ => Error::client("ValidationError", self.summary()),
         })

@@ -2,7 +2,7 @@
 //!
 //! Auto Scaling.
 
-#![allow(missing_docs, unused_imports, clippy::all)]
+#![allow(missing_docs, unused_imports, dead_code, clippy::all)]
 
 use std::collections::BTreeMap;
 

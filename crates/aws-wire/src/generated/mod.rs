@@ -7,6 +7,7 @@ pub mod cloudformation;
 pub mod ec2;
 pub mod ecs;
 pub mod iam;
+pub mod logs;
 pub mod ssm;
 pub mod sts;
 
@@ -23,6 +24,8 @@ pub enum Service {
     Ecs,
     /// AWS Identity and Access Management.
     Iam,
+    /// Amazon CloudWatch Logs.
+    Logs,
     /// Amazon Simple Systems Manager (SSM).
     Ssm,
     /// AWS Security Token Service.
@@ -31,8 +34,16 @@ pub enum Service {
 
 impl Service {
     /// Every service, by name.
-    pub const ALL: &'static [Self] =
-        &[Self::AutoScaling, Self::CloudFormation, Self::Ec2, Self::Ecs, Self::Iam, Self::Ssm, Self::Sts];
+    pub const ALL: &'static [Self] = &[
+        Self::AutoScaling,
+        Self::CloudFormation,
+        Self::Ec2,
+        Self::Ecs,
+        Self::Iam,
+        Self::Logs,
+        Self::Ssm,
+        Self::Sts,
+    ];
 
     /// What the wire says of this service.
     pub fn model(self) -> &'static ServiceModel {
@@ -42,6 +53,7 @@ impl Service {
             Self::Ec2 => &EC2,
             Self::Ecs => &ECS,
             Self::Iam => &IAM,
+            Self::Logs => &LOGS,
             Self::Ssm => &SSM,
             Self::Sts => &STS,
         }
@@ -1542,6 +1554,143 @@ static IAM: ServiceModel = ServiceModel {
         ("NoSuchEntity", 404),
         ("ServiceFailure", 500),
     ],
+};
+
+static LOGS: ServiceModel = ServiceModel {
+    signing_name: "logs",
+    endpoint_prefix: "logs",
+    full_name: "Amazon CloudWatch Logs",
+    api_version: "2014-03-28",
+    protocol: Protocol::Json,
+    target_prefix: "Logs_20140328",
+    xml_namespace: "",
+    is_global: false,
+    operations: &[
+        OperationModel::new::<logs::CreateLogGroupRequest, ()>("CreateLogGroup"),
+        OperationModel::new::<logs::CreateLogStreamRequest, ()>("CreateLogStream"),
+        OperationModel::new::<logs::DeleteLogGroupRequest, ()>("DeleteLogGroup"),
+        OperationModel::new::<logs::DeleteLogStreamRequest, ()>("DeleteLogStream"),
+        OperationModel::new::<logs::DeleteRetentionPolicyRequest, ()>("DeleteRetentionPolicy"),
+        OperationModel::new::<logs::DescribeLogGroupsRequest, logs::DescribeLogGroupsResponse>(
+            "DescribeLogGroups",
+        ),
+        OperationModel::new::<logs::DescribeLogStreamsRequest, logs::DescribeLogStreamsResponse>(
+            "DescribeLogStreams",
+        ),
+        OperationModel::new::<logs::DescribeQueriesRequest, logs::DescribeQueriesResponse>("DescribeQueries"),
+        OperationModel::new::<logs::FilterLogEventsRequest, logs::FilterLogEventsResponse>("FilterLogEvents"),
+        OperationModel::new::<logs::GetLogEventsRequest, logs::GetLogEventsResponse>("GetLogEvents"),
+        OperationModel::new::<logs::GetLogRecordRequest, logs::GetLogRecordResponse>("GetLogRecord"),
+        OperationModel::new::<logs::GetQueryResultsRequest, logs::GetQueryResultsResponse>("GetQueryResults"),
+        OperationModel::new::<logs::ListTagsForResourceRequest, logs::ListTagsForResourceResponse>(
+            "ListTagsForResource",
+        ),
+        OperationModel::new::<logs::ListTagsLogGroupRequest, logs::ListTagsLogGroupResponse>(
+            "ListTagsLogGroup",
+        ),
+        OperationModel::new::<logs::PutLogEventsRequest, logs::PutLogEventsResponse>("PutLogEvents"),
+        OperationModel::new::<logs::PutRetentionPolicyRequest, ()>("PutRetentionPolicy"),
+        OperationModel::new::<logs::StartLiveTailRequest, logs::StartLiveTailResponse>("StartLiveTail"),
+        OperationModel::new::<logs::StartQueryRequest, logs::StartQueryResponse>("StartQuery"),
+        OperationModel::new::<logs::StopQueryRequest, logs::StopQueryResponse>("StopQuery"),
+        OperationModel::new::<logs::TagLogGroupRequest, ()>("TagLogGroup"),
+        OperationModel::new::<logs::TagResourceRequest, ()>("TagResource"),
+        OperationModel::new::<logs::UntagLogGroupRequest, ()>("UntagLogGroup"),
+        OperationModel::new::<logs::UntagResourceRequest, ()>("UntagResource"),
+    ],
+    unsupported: &[
+        "AssociateKmsKey",
+        "AssociateSourceToS3TableIntegration",
+        "CancelExportTask",
+        "CancelImportTask",
+        "CreateDelivery",
+        "CreateExportTask",
+        "CreateImportTask",
+        "CreateLogAnomalyDetector",
+        "CreateLookupTable",
+        "CreateScheduledQuery",
+        "DeleteAccountPolicy",
+        "DeleteDataProtectionPolicy",
+        "DeleteDelivery",
+        "DeleteDeliveryDestination",
+        "DeleteDeliveryDestinationPolicy",
+        "DeleteDeliverySource",
+        "DeleteDestination",
+        "DeleteIndexPolicy",
+        "DeleteIntegration",
+        "DeleteLogAnomalyDetector",
+        "DeleteLookupTable",
+        "DeleteMetricFilter",
+        "DeleteQueryDefinition",
+        "DeleteResourcePolicy",
+        "DeleteScheduledQuery",
+        "DeleteSubscriptionFilter",
+        "DeleteTransformer",
+        "DescribeAccountPolicies",
+        "DescribeConfigurationTemplates",
+        "DescribeDeliveries",
+        "DescribeDeliveryDestinations",
+        "DescribeDeliverySources",
+        "DescribeDestinations",
+        "DescribeExportTasks",
+        "DescribeFieldIndexes",
+        "DescribeImportTaskBatches",
+        "DescribeImportTasks",
+        "DescribeIndexPolicies",
+        "DescribeLookupTables",
+        "DescribeMetricFilters",
+        "DescribeQueryDefinitions",
+        "DescribeResourcePolicies",
+        "DescribeSubscriptionFilters",
+        "DisassociateKmsKey",
+        "DisassociateSourceFromS3TableIntegration",
+        "GetDataProtectionPolicy",
+        "GetDelivery",
+        "GetDeliveryDestination",
+        "GetDeliveryDestinationPolicy",
+        "GetDeliverySource",
+        "GetIntegration",
+        "GetLogAnomalyDetector",
+        "GetLogFields",
+        "GetLogGroupFields",
+        "GetLogObject",
+        "GetLookupTable",
+        "GetScheduledQuery",
+        "GetScheduledQueryHistory",
+        "GetTransformer",
+        "ListAggregateLogGroupSummaries",
+        "ListAnomalies",
+        "ListIntegrations",
+        "ListLogAnomalyDetectors",
+        "ListLogGroups",
+        "ListLogGroupsForQuery",
+        "ListScheduledQueries",
+        "ListSourcesForS3TableIntegration",
+        "PutAccountPolicy",
+        "PutBearerTokenAuthentication",
+        "PutDataProtectionPolicy",
+        "PutDeliveryDestination",
+        "PutDeliveryDestinationPolicy",
+        "PutDeliverySource",
+        "PutDestination",
+        "PutDestinationPolicy",
+        "PutIndexPolicy",
+        "PutIntegration",
+        "PutLogGroupDeletionProtection",
+        "PutMetricFilter",
+        "PutQueryDefinition",
+        "PutResourcePolicy",
+        "PutSubscriptionFilter",
+        "PutTransformer",
+        "TestMetricFilter",
+        "TestTransformer",
+        "UpdateAnomaly",
+        "UpdateDeliveryConfiguration",
+        "UpdateLogAnomalyDetector",
+        "UpdateLookupTable",
+        "UpdateScheduledQuery",
+    ],
+    errors: &[("ServiceUnavailableException", 500)],
 };
 
 static SSM: ServiceModel = ServiceModel {

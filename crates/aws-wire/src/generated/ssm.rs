@@ -2,7 +2,7 @@
 //!
 //! Amazon Simple Systems Manager (SSM).
 
-#![allow(missing_docs, unused_imports, clippy::all)]
+#![allow(missing_docs, unused_imports, dead_code, clippy::all)]
 
 use std::collections::BTreeMap;
 

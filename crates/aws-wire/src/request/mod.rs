@@ -1,13 +1,13 @@
 //! From an HTTP request to service, operation and parameters.
 
-use serde_json::Value as Json;
-
+pub(crate) use body::JsonBody;
 pub(crate) use form::FormNode;
 pub use route::error_format;
 
 use crate::service::Protocol;
 use crate::{Encoded, Error, Service, encode_error};
 
+mod body;
 mod form;
 mod route;
 
@@ -48,7 +48,7 @@ pub enum ResponseFormat {
 #[derive(Debug, Clone)]
 pub(crate) enum Params {
     Form(FormNode),
-    Json(Json),
+    Json(JsonBody),
 }
 
 /// Reads service, operation, region and parameters out of a request.
@@ -73,15 +73,7 @@ fn json(
     service: Service,
     operation: String,
 ) -> Result<ParsedRequest, Error> {
-    let empty = body.iter().all(u8::is_ascii_whitespace);
-    let params = match serde_json::from_slice(body) {
-        Ok(Json::Object(object)) => Json::Object(object),
-        _ if empty => Json::Object(serde_json::Map::new()),
-        Ok(_) => return Err(Error::client("SerializationException", "Start of structure or map expected.")),
-        Err(error) => {
-            return Err(Error::client("SerializationException", format!("The body is not JSON: {error}.")));
-        }
-    };
+    let body = JsonBody::new(body)?;
     let place = route::place(parts);
     place.require_scope_of(service)?;
     Ok(ParsedRequest {
@@ -91,7 +83,7 @@ fn json(
         region: place.region,
         request_id: new_request_id(),
         format: route::json_version(parts),
-        params: Params::Json(params),
+        params: Params::Json(body),
     })
 }
 
@@ -146,8 +138,20 @@ impl ParsedRequest {
     pub fn has(&self, name: &str) -> bool {
         match &self.params {
             Params::Form(form) => form.child(name).is_some(),
-            Params::Json(json) => json.get(name).is_some_and(|value| !value.is_null()),
+            Params::Json(body) => body.member(name).is_some_and(|value| !value.is_null()),
         }
+    }
+
+    /// The text, or the texts, of a top-level parameter of a JSON request, read without decoding the others; empty
+    /// when there are none or they are none.
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        let Params::Json(body) = &self.params else { return Vec::new() };
+        let items = match body.member(name) {
+            Some(serde_json::Value::Array(items)) => items,
+            Some(item) => vec![item],
+            None => Vec::new(),
+        };
+        items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
     }
 
     /// The refusal of an operation that has no types here: whether AWS has it decides what it says.

@@ -44,6 +44,10 @@ pub fn ssm(operation: &str, body: &str) -> Result<ParsedRequest, Error> {
     json(&format!("AmazonSSM.{operation}"), body)
 }
 
+pub fn logs(operation: &str, body: &str) -> Result<ParsedRequest, Error> {
+    json(&format!("Logs_20140328.{operation}"), body)
+}
+
 /// The body as text.
 pub fn text(encoded: &Encoded) -> &str {
     std::str::from_utf8(&encoded.body).unwrap()

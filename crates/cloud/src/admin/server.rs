@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use serde::Serialize;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use super::{Adopt, Adopted, FrontDoor, Refusal, Status, socket};
 use crate::cloudformation::state::Stack;
 use crate::front::Front;
-use crate::http::{Answer, HttpService, Request, Response, serve_connection};
+use crate::http::{Answer, HttpService, Request, Response, serve_connection, whole};
 use crate::{Cloud, Origin, ec2};
 
 /// Tells the daemon's parts that it is to end.
@@ -64,6 +64,7 @@ impl AdminServer {
             (&Method::GET, "/status") => json(&self.status()),
             (&Method::POST, "/adopt") => self.adopt(&body),
             (&Method::POST, "/front") => self.open_front().await,
+            (&Method::PUT, "/logs/faults") => self.set_faults(&body),
             (&Method::POST, "/stop") => {
                 self.shutdown.send_replace(true);
                 json(&())
@@ -102,6 +103,17 @@ impl AdminServer {
         }
     }
 
+    /// What CloudWatch Logs is to refuse from now on, for tests of its clients.
+    fn set_faults(&self, body: &Bytes) -> Response {
+        match serde_json::from_slice(body) {
+            Ok(faults) => {
+                self.cloud.logs.faults.set(faults);
+                json(&())
+            }
+            Err(error) => refuse(StatusCode::BAD_REQUEST, error.to_string()),
+        }
+    }
+
     fn adopt(&self, body: &Bytes) -> Response {
         let request: Adopt = match serde_json::from_slice(body) {
             Ok(request) => request,
@@ -123,7 +135,7 @@ impl HttpService for AdminServer {
 
 fn json(value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {
-        Ok(body) => Response::new(Full::new(Bytes::from(body))),
+        Ok(body) => Response::new(whole(body)),
         Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     }
 }

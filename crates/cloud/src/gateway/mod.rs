@@ -5,6 +5,7 @@
 
 mod auth;
 mod cache;
+mod encoding;
 
 use std::sync::Arc;
 
@@ -12,23 +13,26 @@ use aws_wire::{Encoded, ParsedRequest, Service};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 
 use crate::autoscaling::AutoScalingService;
 use crate::cloudformation::CloudFormationService;
 use crate::context::{Caller, Ctx};
 use crate::ec2::Ec2Service;
 use crate::ecs::EcsService;
-use crate::http::{Answer, HttpService, Request, Response, text};
+use crate::http::{Answer, HttpService, Request, Response, text, whole};
 use crate::iam::IamService;
 use crate::ssm::SsmService;
 use crate::sts::StsService;
-use crate::{Cloud, Origin, ecs, ids};
+use crate::{Cloud, Origin, ecs, ids, logs};
 use cache::{Answers, Key};
 
 /// The largest request body in bytes; CloudFormation's templates (1 MB) are the largest that any supported
-/// operation takes.
+/// operation takes, but for batches of log events.
 const MAX_BODY: usize = 2 * 1024 * 1024;
+/// The largest body of a request to CloudWatch Logs, before and after decompression: JSON needs up to six bytes for
+/// each of a batch's (1 MB), and some for each event besides.
+const MAX_LOGS_BODY: usize = 8 * 1024 * 1024;
 
 /// Answers API requests.
 pub struct Gateway {
@@ -45,7 +49,7 @@ impl Gateway {
         Self { cloud, exposed, answers: Answers::default() }
     }
 
-    async fn answer(&self, request: Request, origin: Origin) -> Response {
+    async fn answer(self: Arc<Self>, request: Request, origin: Origin) -> Response {
         if request.method() == Method::GET && request.uri().path() == "/_drydock/health" {
             return text(StatusCode::OK, "ok\n");
         }
@@ -53,15 +57,29 @@ impl Gateway {
             return self.session(request, &origin);
         }
         let (parts, body) = request.into_parts();
-        let body = match Limited::new(body, MAX_BODY).collect().await {
+        let for_logs = aws_wire::error_format(&parts).1 == Some(Service::Logs);
+        let most = if for_logs { MAX_LOGS_BODY } else { MAX_BODY };
+        let body = match Limited::new(body, most).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) => return text(StatusCode::PAYLOAD_TOO_LARGE, format!("the request body: {error}\n")),
         };
-        response(self.run(&parts, &body, origin))
+        if !for_logs {
+            return response(self.run(&parts, &body, origin));
+        }
+        // These wait for the disk, and read much of it.
+        match tokio::task::spawn_blocking(move || self.run(&parts, &body, origin)).await {
+            Ok(answer) => response(answer),
+            Err(error) => {
+                tracing::error!(%error, "a request to CloudWatch Logs failed");
+                text(StatusCode::INTERNAL_SERVER_ERROR, "the operation failed\n")
+            }
+        }
     }
 
     fn run(&self, parts: &Parts, body: &Bytes, origin: Origin) -> Encoded {
-        let request = match aws_wire::parse(parts, body) {
+        let parsed =
+            encoding::plain(parts, body, MAX_LOGS_BODY).and_then(|plain| aws_wire::parse(parts, &plain));
+        let request = match parsed {
             Ok(request) => request,
             Err(error) => {
                 let (format, service) = aws_wire::error_format(parts);
@@ -143,6 +161,7 @@ fn operate(ctx: &Ctx, request: &ParsedRequest) -> Result<Encoded, aws_wire::Erro
         Service::CloudFormation => aws_wire::cloudformation::dispatch(&CloudFormationService, ctx, request),
         Service::Ec2 => aws_wire::ec2::dispatch(&Ec2Service, ctx, request),
         Service::Ecs => aws_wire::ecs::dispatch(&EcsService, ctx, request),
+        Service::Logs => logs::operate(ctx, request),
         Service::Iam => aws_wire::iam::dispatch(&IamService, ctx, request),
         Service::Ssm => aws_wire::ssm::dispatch(&SsmService, ctx, request),
         Service::Sts => aws_wire::sts::dispatch(&StsService, ctx, request),
@@ -156,7 +175,7 @@ impl HttpService for Gateway {
 }
 
 fn response(encoded: Encoded) -> Response {
-    encoded.into_response().map(Full::new)
+    encoded.into_response().map(whole)
 }
 
 #[cfg(test)]

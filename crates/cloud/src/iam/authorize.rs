@@ -13,7 +13,7 @@ use crate::{Ctx, Store};
 
 /// Evaluates the role's policies, inline and attached, for the operation of a request.
 ///
-/// ECS's operations are evaluated on what they are about. Other services' are evaluated on the resource `*`, so a
+/// The operations of ECS and CloudWatch Logs are evaluated on what they are about. Other services' are evaluated on the resource `*`, so a
 /// policy that allows them only on certain resources does not allow them here.
 ///
 /// # Errors
@@ -26,6 +26,7 @@ pub fn authorize(ctx: &Ctx, role: &str, request: &ParsedRequest) -> Result<(), E
     }
     let about = match request.service {
         Service::Ecs => crate::ecs::authorization::about(ctx, request),
+        Service::Logs => crate::logs::about(ctx, request),
         _ => About::anything(),
     };
     let code = denied_code(request.service);
@@ -87,6 +88,7 @@ fn prefix(service: Service) -> &'static str {
         Service::Ec2 => "ec2",
         Service::Ecs => "ecs",
         Service::Iam => "iam",
+        Service::Logs => "logs",
         Service::Ssm => "ssm",
         Service::Sts => "sts",
     }
@@ -94,7 +96,7 @@ fn prefix(service: Service) -> &'static str {
 
 fn denied_code(service: Service) -> &'static str {
     match service {
-        Service::Ecs | Service::Ssm => "AccessDeniedException",
+        Service::Ecs | Service::Logs | Service::Ssm => "AccessDeniedException",
         Service::Ec2 => "UnauthorizedOperation",
         Service::AutoScaling | Service::CloudFormation | Service::Iam | Service::Sts => "AccessDenied",
     }

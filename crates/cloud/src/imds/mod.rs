@@ -159,7 +159,7 @@ fn status(code: StatusCode) -> Response {
 }
 
 fn bytes(data: Vec<u8>) -> Response {
-    let mut response = Response::new(http_body_util::Full::new(data.into()));
+    let mut response = Response::new(crate::http::whole(data));
     response
         .headers_mut()
         .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/octet-stream"));

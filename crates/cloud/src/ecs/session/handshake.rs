@@ -2,15 +2,13 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use http_body_util::Full;
 use percent_encoding::percent_decode_str;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::messages;
-use crate::http::{Response, text};
+use crate::http::{Response, text, whole};
 
 /// What a session is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +77,7 @@ impl Refusal {
             return text(status, format!("{self}\n"));
         };
         let body = messages::refusal(exception, &self.to_string());
-        let mut response = http::Response::new(Full::new(Bytes::from(body)));
+        let mut response = http::Response::new(whole(body));
         *response.status_mut() = StatusCode::BAD_REQUEST;
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
@@ -145,7 +143,7 @@ fn parameter(query: &str, name: &str) -> Option<String> {
 /// The answer that makes the connection a WebSocket.
 pub fn switching_protocols(accept: &str) -> Result<Response, Refusal> {
     let accept = HeaderValue::from_str(accept).map_err(|_| Refusal::Handshake("the key has no answer"))?;
-    let mut response = http::Response::new(Full::default());
+    let mut response = http::Response::new(whole(""));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
