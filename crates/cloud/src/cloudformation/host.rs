@@ -99,7 +99,7 @@ impl Host for CloudHost {
     }
 
     async fn diagnose(&self, instances: &[String]) -> Option<String> {
-        evidence::tell(self.cloud.driver.as_ref(), instances).await
+        evidence::tell(self.cloud.driver.as_ref(), self.store(), instances).await
     }
 }
 

@@ -1,7 +1,5 @@
 //! Who sends a request, and whether they may.
 
-use std::net::Ipv4Addr;
-
 use aws_wire::sigv4::{self, CfnV1, Credential, Refusal, SigV4};
 use aws_wire::{Error, ParsedRequest, Service};
 use http::request::Parts;
@@ -63,8 +61,10 @@ fn secret_of(cloud: &Cloud, signed: &SigV4) -> Result<Option<(String, Caller)>, 
     Ok(Some((session.secret_access_key.clone(), session.caller())))
 }
 
-/// The instance that proves itself by its identity document: the signature must be the cloud's, and the
-/// document one of an instance that lives and calls from its own address.
+/// The instance that proves itself by its identity document: the signature must be the cloud's, and the document one
+/// of an instance that lives and is in the VPC that the request comes from. It need not come from the instance's own
+/// address: `cfn-init` may go through a proxy in another subnet. AWS looks at no address at all; another VPC and the
+/// host are refused here because nothing leads from an instance to either.
 fn instance(cloud: &Cloud, proof: &CfnV1, origin: &Origin) -> Result<Caller, Error> {
     let denied = |reason: &str| Error::with_status("AccessDenied", reason, 403);
     let genuine = cloud
@@ -82,18 +82,14 @@ fn instance(cloud: &Cloud, proof: &CfnV1, origin: &Origin) -> Result<Caller, Err
         .get::<InstanceRecord>(field("region"), field("instanceId"))
         .filter(|instance| instance.state != InstanceState::Terminated)
         .ok_or_else(|| denied("The instance of the identity document does not exist."))?;
-    let from_itself = match origin {
+    let from_its_vpc = match origin {
         Origin::Host => false,
-        Origin::Instance { vpc_id, address } => at(&instance, vpc_id, *address),
+        Origin::Instance { vpc_id, .. } => instance.vpc_id == **vpc_id,
     };
-    if !from_itself {
-        return Err(denied("The instance identity document is used from elsewhere."));
+    if !from_its_vpc {
+        return Err(denied("The instance identity document is used from outside of the instance's VPC."));
     }
     Ok(Caller::Instance { instance_id: instance.id.clone() })
-}
-
-fn at(instance: &InstanceRecord, vpc_id: &str, address: Ipv4Addr) -> bool {
-    instance.vpc_id == vpc_id && instance.private_address == address
 }
 
 /// Whether the caller may run the operation.

@@ -1,3 +1,4 @@
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use aws_wire::ec2::{Ec2 as _, RunInstancesRequest};
@@ -58,7 +59,7 @@ fn an_unsigned_request_is_refused() {
 }
 
 #[test]
-fn an_instance_proves_itself_only_from_its_own_address() {
+fn an_instance_proves_itself_only_from_within_its_vpc() {
     let bench = Bench::new();
     let input = RunInstancesRequest {
         image_id: Some(IMAGE.into()),
@@ -71,15 +72,19 @@ fn an_instance_proves_itself_only_from_its_own_address() {
     let id = launched.instance_id.unwrap();
     let record = bench.cloud.store.get::<InstanceRecord>(crate::testing::REGION, &id).unwrap();
     let own = Origin::Instance { vpc_id: Arc::from(record.vpc_id.as_str()), address: record.private_address };
-    let other = Origin::Instance { vpc_id: Arc::from(record.vpc_id.as_str()), address: Ipv4Addr::LOCALHOST };
+    // Where cfn-init is given a proxy, it is the proxy that calls.
+    let proxy = Origin::Instance { vpc_id: Arc::from(record.vpc_id.as_str()), address: Ipv4Addr::LOCALHOST };
+    let elsewhere = Origin::Instance { vpc_id: Arc::from("vpc-other"), address: record.private_address };
 
     let document = format!(r#"{{"instanceId": "{id}", "region": "us-east-1"}}"#);
     let signature = bench.cloud.identity.sign(&document).unwrap();
     let proof = |document: &str| request(Some(&format!("CFN_V1 {}:{signature}", STANDARD.encode(document))));
     let ask = |parts: &Parts, origin: &Origin| caller(&bench.cloud, false, parts, b"", origin);
 
-    assert_eq!(ask(&proof(&document), &own).unwrap(), Caller::Instance { instance_id: id.clone() });
-    for origin in [&other, &Origin::Host] {
+    for origin in [&own, &proxy] {
+        assert_eq!(ask(&proof(&document), origin).unwrap(), Caller::Instance { instance_id: id.clone() });
+    }
+    for origin in [&elsewhere, &Origin::Host] {
         assert_eq!(ask(&proof(&document), origin).unwrap_err().code, "AccessDenied");
     }
     let forged = document.replace("us-east-1", "us-east-2");

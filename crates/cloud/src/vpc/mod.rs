@@ -4,6 +4,7 @@
 //! service writes the records; [`run`] follows them; a launch calls [`Vpcs::ensure_attached`] so that the rules are
 //! in force before the instance's first packet.
 
+mod barrier;
 pub(crate) mod dns;
 mod endpoints;
 mod hops;
@@ -13,9 +14,10 @@ mod plan;
 mod reconciler;
 mod tls;
 
+pub use barrier::Barrier;
 pub use endpoints::Services;
 pub use names::{API_DOMAINS, is_api_name};
-pub use plan::plans;
+pub use plan::{barrier, plans};
 pub use reconciler::{Vpcs, run};
 pub use tls::{LocalCa, TlsError, server_config};
 

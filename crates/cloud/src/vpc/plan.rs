@@ -11,6 +11,7 @@ use machine::network::{
 };
 
 use super::VpcError;
+use super::barrier::{self, Barrier};
 use super::names::Names;
 use crate::Store;
 use crate::ec2::state::{
@@ -50,6 +51,20 @@ pub(super) fn vpcs_in_use(store: &Store) -> BTreeSet<String> {
 /// See [`VpcError::Record`].
 pub fn plans(store: &Store) -> Result<Vec<VpcPlan>, VpcError> {
     vpcs_in_use(store).iter().filter_map(|id| state(store, id).transpose()).map(|s| Ok(s?.plan)).collect()
+}
+
+/// What keeps an instance from the AWS API, as far as its VPC's records tell; none when nothing does, or there is no
+/// such instance.
+///
+/// # Errors
+/// See [`VpcError::Record`].
+pub fn barrier(store: &Store, instance_id: &str) -> Result<Option<Barrier>, VpcError> {
+    let instances = store.all::<InstanceRecord>();
+    let Some(instance) = instances.iter().find(|instance| instance.id == instance_id) else {
+        return Ok(None);
+    };
+    let state = state(store, &instance.vpc_id)?;
+    Ok(state.and_then(|state| barrier::to_api(&state.plan, instance_id)))
 }
 
 /// The state of one VPC; none if there is no such VPC.

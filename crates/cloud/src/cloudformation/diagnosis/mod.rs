@@ -9,12 +9,15 @@ mod agent_log;
 mod commands;
 pub mod evidence;
 mod init_log;
+mod reach;
 
 use std::fmt;
 
 pub use agent_log::agent_trouble;
 pub use commands::{Command, Ending, last_command};
 pub use init_log::{Failure, last_failure};
+
+use crate::vpc::Barrier;
 
 /// How many of the last lines of output a diagnosis shows.
 const LINES: usize = 6;
@@ -34,6 +37,8 @@ pub struct Evidence {
     pub agent_log: String,
     /// Whether cloud-init has finished (`/var/lib/cloud/instance/boot-finished`).
     pub finished: bool,
+    /// What keeps it from the AWS API, but for a proxy.
+    pub barrier: Option<Barrier>,
     /// How far the machine itself is.
     pub machine: Machine,
 }
@@ -134,13 +139,20 @@ pub fn diagnose(evidence: &Evidence) -> Diagnosis {
     }
 }
 
-/// What the evidence says, in one sentence: how far the instance is, and what its ECS agent complains of.
+/// What the evidence says, in one sentence: how far the instance is, what its ECS agent complains of, and what keeps
+/// it from AWS where it seems not to have come there.
 pub fn sentence(evidence: &Evidence) -> String {
     let mut sentence = diagnose(evidence).to_string();
     if evidence.machine == Machine::Running
         && let Some(trouble) = agent_trouble(&evidence.agent_log)
     {
         sentence += &format!("; its ECS agent: {trouble}");
+    }
+    if evidence.machine != Machine::Absent
+        && let Some(barrier) = &evidence.barrier
+        && !reach::reached(evidence)
+    {
+        sentence += &format!("; {barrier}, or have everything on it go through a proxy");
     }
     sentence
 }

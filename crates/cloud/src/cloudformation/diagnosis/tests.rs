@@ -173,3 +173,36 @@ fn only_the_last_lines_are_shown_and_none_is_endless() {
     assert_eq!(shown[0], "15");
     assert_eq!(shown[5].chars().count(), LINE_LENGTH + 1);
 }
+
+#[test]
+fn a_missing_way_out_is_told_unless_the_api_was_reached() {
+    const BEGUN: &str =
+        "2024-05-30 07:51:17,700 [INFO] -----------------------Starting build-----------------------\n";
+    const TIMEOUT: &str = "POST https://ecs.us-east-1.amazonaws.com/: timeout: connect";
+    let agent = |error: &str| format!("level=error time=x msg=\"Unable to register\" error=\"{error}\"\n");
+    let told = |init_log: &str, user_data: &str, agent_log: String| {
+        let barrier = Some(Barrier::NoRoute { subnet: "subnet-1".into() });
+        sentence(&Evidence { barrier, agent_log, ..running(init_log, "", user_data, false) })
+    };
+    let cases = [
+        ("nothing was heard of the API", told("", "waiting\n", String::new()), true),
+        ("cfn-init has its metadata", told(BEGUN, "waiting\n", String::new()), false),
+        ("it has, but the agent connects to nobody", told(BEGUN, "waiting\n", agent(TIMEOUT)), true),
+        (
+            "it has, and the agent was heard and refused",
+            told(BEGUN, "x\n", agent("AccessDeniedException: no")),
+            false,
+        ),
+        (
+            "it has, but another program connects to nobody",
+            told(BEGUN, "curl: (28) Connection timed out\n", String::new()),
+            true,
+        ),
+    ];
+    for (what, sentence, expected) in cases {
+        let found = sentence.contains("no route to the AWS endpoints from subnet-1");
+        assert_eq!(found, expected, "{what}: {sentence}");
+    }
+    let open = sentence(&running("", "", "waiting\n", false));
+    assert_eq!(open, "user data is still running; its last output: waiting");
+}
