@@ -3,5 +3,6 @@
 //! [`config`] reads `awslogs.conf`, `awscli.conf`, `proxy.conf` and the CloudWatch agent's JSON; [`datetime`] finds the
 //! time in a line.
 
+pub mod check;
 pub mod config;
 pub mod datetime;

@@ -44,10 +44,8 @@ pub struct Settings {
 pub struct LogStreamSettings {
     /// The section's name in `awslogs.conf`. Unique: what is remembered of files is kept under it.
     pub section: String,
-    /// The files.
+    /// The files: the generations of one log, of which the one last written to is followed.
     pub file: FilePattern,
-    /// Which of the matching files are read.
-    pub which: Which,
     /// The log group.
     pub log_group_name: String,
     /// The log stream, the instance's values put in.
@@ -80,15 +78,6 @@ pub struct LogStreamSettings {
     pub auto_removal: bool,
     /// The group's retention, set when the agent starts.
     pub retention_in_days: Option<u32>,
-}
-
-/// Which of the files that match a pattern are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
-    /// The one last written to, the one before it to its end: a pattern names the generations of one log.
-    Newest,
-    /// All of them, each into a stream that has the file's path in its name.
-    All,
 }
 
 /// Where an unknown first file is read from.
