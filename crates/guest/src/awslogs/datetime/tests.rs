@@ -81,3 +81,14 @@ fn the_place_of_a_time_is_known() {
     let found = TimeFinder::new(format, TimeZone::Utc).find(b"at 12:34 o'clock", NOW).unwrap();
     assert_eq!(found.at, 3..8);
 }
+
+/// What Amazon's agent itself made of the same lines (strptime_cases.py).
+#[test]
+fn amazons_agent_finds_the_same() {
+    for case in include_str!("strptime_cases.tsv").lines() {
+        let [format, line, expected] = case.split('\t').collect::<Vec<_>>()[..] else { panic!("{case}") };
+        let format = DateTimeFormat::new(format, Dialect::Python).unwrap();
+        let found = TimeFinder::new(format, TimeZone::Utc).find(line.as_bytes(), NOW);
+        assert_eq!(found.map(|found| found.timestamp), expected.parse().ok(), "{case}");
+    }
+}
