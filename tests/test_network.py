@@ -166,6 +166,20 @@ def test_metadata_of_version_two_alone(cloud, net):
     assert status(cloud, net["open"], METADATA + "meta-data/instance-id", *header) == (0, "401")
 
 
+@pytest.mark.parametrize("name", ["seedlike", "enclosed"])
+def test_the_instances_clock_is_compared_with_the_time_service(cloud, net, name):
+    """ntpd takes it for its source, though no rule lets UDP port 123 out and one subnet has no route."""
+
+    def chosen():
+        peers = cloud.exec(net[name]["InstanceId"], "ntpq", "--numeric", "--peers").splitlines()
+        return [peer.split() for peer in peers if peer.startswith("*")]
+
+    [(remote, reference, stratum, *_, offset, _jitter)] = until("ntpd has chosen its source", chosen, 60, 1)
+    assert (remote, reference, stratum) == ("*169.254.169.123", "169.254.169.122", "3")
+    # In milliseconds. It is the same clock; only the way there and back can be taken for a difference.
+    assert abs(float(offset)) < 500
+
+
 def ssh(cloud, instance, *command):
     return subprocess.run(
         [
