@@ -59,6 +59,11 @@ pub fn decode_any(request: &ParsedRequest) -> Result<Box<dyn value::Structure>, 
     Ok(input)
 }
 
+/// Encodes one event of a JSON service's event stream.
+pub fn encode_event(event: &dyn value::Structure) -> String {
+    encode::event(event)
+}
+
 /// Encodes `output` as the answer to `request`; `dispatch` does this by itself.
 pub fn encode_output(request: &ParsedRequest, output: &dyn value::Structure) -> Encoded {
     encode::output(request, output)

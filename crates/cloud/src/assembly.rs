@@ -114,7 +114,7 @@ impl Cloud {
     ///
     /// # Errors
     /// Each thing that could not be put away, in a sentence; the rest has been.
-    pub async fn power_off(&self) -> Result<(), String> {
+    pub async fn power_off(self: &Arc<Self>) -> Result<(), String> {
         let mut failures = Vec::new();
         if let Err(error) = ec2::reconciler::note_power_off(self) {
             failures.push(error.to_string());
@@ -134,7 +134,8 @@ impl Cloud {
         if let Err(error) = self.vpcs.power_off().await {
             failures.push(error.to_string());
         }
-        if let Err(error) = self.logs.close() {
+        let cloud = Arc::clone(self);
+        if let Err(error) = tokio::task::spawn_blocking(move || cloud.logs.close()).await {
             failures.push(error.to_string());
         }
         if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }

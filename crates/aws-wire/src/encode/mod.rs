@@ -55,6 +55,11 @@ impl ResponseFormat {
     }
 }
 
+/// The payload of an event of a JSON service.
+pub(crate) fn event(event: &dyn Structure) -> String {
+    json::plain(event)
+}
+
 /// Encodes the output of the operation that `request` names.
 pub(crate) fn output(request: &ParsedRequest, output: &dyn Structure) -> Encoded {
     let operation = &request.operation;

@@ -9,7 +9,7 @@ mod encoding;
 
 use std::sync::Arc;
 
-use aws_wire::{Encoded, ParsedRequest, Service};
+use aws_wire::{ParsedRequest, Service};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, StatusCode};
@@ -22,6 +22,7 @@ use crate::ec2::Ec2Service;
 use crate::ecs::EcsService;
 use crate::http::{Answer, HttpService, Request, Response, text, whole};
 use crate::iam::IamService;
+use crate::logs::Reply;
 use crate::ssm::SsmService;
 use crate::sts::StsService;
 use crate::{Cloud, Origin, ecs, ids, logs};
@@ -68,7 +69,7 @@ impl Gateway {
         }
         // These wait for the disk, and read much of it.
         match tokio::task::spawn_blocking(move || self.run(&parts, &body, origin)).await {
-            Ok(answer) => response(answer),
+            Ok(reply) => response(reply),
             Err(error) => {
                 tracing::error!(%error, "a request to CloudWatch Logs failed");
                 text(StatusCode::INTERNAL_SERVER_ERROR, "the operation failed\n")
@@ -76,14 +77,14 @@ impl Gateway {
         }
     }
 
-    fn run(&self, parts: &Parts, body: &Bytes, origin: Origin) -> Encoded {
+    fn run(&self, parts: &Parts, body: &Bytes, origin: Origin) -> Reply {
         let parsed =
             encoding::plain(parts, body, MAX_LOGS_BODY).and_then(|plain| aws_wire::parse(parts, &plain));
         let request = match parsed {
             Ok(request) => request,
             Err(error) => {
                 let (format, service) = aws_wire::error_format(parts);
-                return aws_wire::encode_error(format, service, &ids::uuid(), &error);
+                return Reply::Whole(aws_wire::encode_error(format, service, &ids::uuid(), &error));
             }
         };
         let result = auth::caller(&self.cloud, self.exposed, parts, body, &origin)
@@ -97,7 +98,7 @@ impl Gateway {
                 } else if !error.is_client() {
                     tracing::error!(operation = %request.operation, %error, "a request failed");
                 }
-                request.encode_error(&error)
+                Reply::Whole(request.encode_error(&error))
             }
         }
     }
@@ -109,7 +110,7 @@ impl Gateway {
         body: &[u8],
         caller: Caller,
         origin: Origin,
-    ) -> Result<Encoded, aws_wire::Error> {
+    ) -> Result<Reply, aws_wire::Error> {
         let region = request.region.as_deref().unwrap_or(&self.cloud.config.default_region);
         let ctx = Ctx {
             cloud: Arc::clone(&self.cloud),
@@ -128,14 +129,16 @@ impl Gateway {
         }
     }
 
-    fn kept_or_new(&self, ctx: &Ctx, request: &ParsedRequest, key: Key) -> Result<Encoded, aws_wire::Error> {
+    fn kept_or_new(&self, ctx: &Ctx, request: &ParsedRequest, key: Key) -> Result<Reply, aws_wire::Error> {
         let version = self.cloud.store.version();
         if let Some(answer) = self.answers.get(version, &key, &request.request_id) {
-            return Ok(answer);
+            return Ok(Reply::Whole(answer));
         }
-        let answer = operate(ctx, request)?;
-        self.answers.put(version, key, &request.request_id, &answer);
-        Ok(answer)
+        let reply = operate(ctx, request)?;
+        if let Reply::Whole(answer) = &reply {
+            self.answers.put(version, key, &request.request_id, answer);
+        }
+        Ok(reply)
     }
 
     /// A WebSocket of an ECS agent (`/ws`): authenticated as any request is, then served by ECS.
@@ -155,17 +158,18 @@ impl Gateway {
 }
 
 /// Runs the operation on its service.
-fn operate(ctx: &Ctx, request: &ParsedRequest) -> Result<Encoded, aws_wire::Error> {
-    match request.service {
+fn operate(ctx: &Ctx, request: &ParsedRequest) -> Result<Reply, aws_wire::Error> {
+    let answer = match request.service {
         Service::AutoScaling => aws_wire::autoscaling::dispatch(&AutoScalingService, ctx, request),
         Service::CloudFormation => aws_wire::cloudformation::dispatch(&CloudFormationService, ctx, request),
         Service::Ec2 => aws_wire::ec2::dispatch(&Ec2Service, ctx, request),
         Service::Ecs => aws_wire::ecs::dispatch(&EcsService, ctx, request),
-        Service::Logs => logs::operate(ctx, request),
         Service::Iam => aws_wire::iam::dispatch(&IamService, ctx, request),
+        Service::Logs => return logs::operate(ctx, request),
         Service::Ssm => aws_wire::ssm::dispatch(&SsmService, ctx, request),
         Service::Sts => aws_wire::sts::dispatch(&StsService, ctx, request),
-    }
+    };
+    answer.map(Reply::Whole)
 }
 
 impl HttpService for Gateway {
@@ -174,8 +178,11 @@ impl HttpService for Gateway {
     }
 }
 
-fn response(encoded: Encoded) -> Response {
-    encoded.into_response().map(whole)
+fn response(reply: Reply) -> Response {
+    match reply {
+        Reply::Whole(encoded) => encoded.into_response().map(whole),
+        Reply::Tail(session) => session.into_response(),
+    }
 }
 
 #[cfg(test)]

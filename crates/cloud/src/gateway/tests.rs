@@ -6,6 +6,7 @@ use http::request::Parts;
 
 use super::Gateway;
 use crate::Origin;
+use crate::logs::Reply;
 use crate::testing::{Bench, IMAGE};
 
 /// The head of a request to EC2, signed with a key that the cloud did not issue.
@@ -26,7 +27,9 @@ fn parts(region: &str) -> Parts {
 
 fn ask(gateway: &Gateway, region: &str, parameters: &str) -> Encoded {
     let body = Bytes::from(format!("Version=2016-11-15&Action={parameters}"));
-    let answer = gateway.run(&parts(region), &body, Origin::Host);
+    let Reply::Whole(answer) = gateway.run(&parts(region), &body, Origin::Host) else {
+        panic!("{parameters}: a stream");
+    };
     assert_eq!(answer.status, 200, "{parameters}: {:?}", answer.body);
     answer
 }

@@ -14,9 +14,11 @@ mod faults;
 mod filter;
 mod get;
 mod groups;
+pub mod live_tail;
 mod names;
 mod page;
 mod put;
+mod queries;
 mod reconciler;
 mod retention;
 pub mod state;
@@ -57,6 +59,7 @@ pub struct Logs {
     /// Held for reading while events of a group are put, and for writing while a group or stream goes: nothing is
     /// stored for what is gone.
     living: RwLock<()>,
+    queries: queries::Queries,
     /// What the service is told to refuse, for tests of clients.
     pub faults: Faults,
 }
@@ -68,15 +71,12 @@ impl Logs {
     /// When they cannot be read.
     pub fn open(state_dir: &Path) -> Result<Self, StoreError> {
         let events = LogStore::open(&state_dir.join("log-events"), Options::default())?;
-        Ok(Self { events, living: RwLock::default(), faults: Faults::default() })
+        Ok(Self { events, living: RwLock::default(), queries: Default::default(), faults: Faults::default() })
     }
 
-    /// Brings everything to the disk, and ends live tails.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn close(&self) -> Result<(), StoreError> {
-        self.events.close()
+    /// Brings everything to the disk, takes no more, and ends live tails.
+    pub fn close(&self) {
+        self.events.close();
     }
 }
 
@@ -85,13 +85,30 @@ fn may_reserve(ctx: &Ctx) -> bool {
     matches!(ctx.caller, Caller::Service { .. })
 }
 
+/// What an operation answers.
+pub enum Reply {
+    /// An answer.
+    Whole(Encoded),
+    /// Events as they come.
+    Tail(Box<live_tail::Session>),
+}
+
 /// Runs an operation.
 ///
 /// # Errors
 /// The operation's, or the one that the service is told to answer with.
-pub fn operate(ctx: &Ctx, request: &ParsedRequest) -> Result<Encoded, Error> {
+pub fn operate(ctx: &Ctx, request: &ParsedRequest) -> Result<Reply, Error> {
     ctx.cloud.logs.faults.meet(&request.operation)?;
-    dispatch(&LogsService, ctx, request)
+    if request.operation == "StartLiveTail" {
+        let session = start_live_tail(ctx, aws_wire::decode_input(request)?)?;
+        return Ok(Reply::Tail(Box::new(session)));
+    }
+    dispatch(&LogsService, ctx, request).map(Reply::Whole)
+}
+
+/// The one operation that answers with a stream, which the service's trait has no form for.
+fn start_live_tail(ctx: &Ctx, input: StartLiveTailRequest) -> Result<live_tail::Session, Error> {
+    live_tail::start(ctx, input)
 }
 
 /// The service.
@@ -116,12 +133,17 @@ operations! {
     delete_retention_policy(DeleteRetentionPolicyRequest) -> () = retention::delete;
     describe_log_groups(DescribeLogGroupsRequest) -> DescribeLogGroupsResponse = groups::describe;
     describe_log_streams(DescribeLogStreamsRequest) -> DescribeLogStreamsResponse = streams::describe;
+    describe_queries(DescribeQueriesRequest) -> DescribeQueriesResponse = queries::describe;
     filter_log_events(FilterLogEventsRequest) -> FilterLogEventsResponse = filter::filter;
     get_log_events(GetLogEventsRequest) -> GetLogEventsResponse = get::get;
+    get_log_record(GetLogRecordRequest) -> GetLogRecordResponse = queries::get_record;
+    get_query_results(GetQueryResultsRequest) -> GetQueryResultsResponse = queries::results;
     list_tags_for_resource(ListTagsForResourceRequest) -> ListTagsForResourceResponse = tagging::list;
     list_tags_log_group(ListTagsLogGroupRequest) -> ListTagsLogGroupResponse = tagging::list_group;
     put_log_events(PutLogEventsRequest) -> PutLogEventsResponse = put::put;
     put_retention_policy(PutRetentionPolicyRequest) -> () = retention::put;
+    start_query(StartQueryRequest) -> StartQueryResponse = queries::start;
+    stop_query(StopQueryRequest) -> StopQueryResponse = queries::stop;
     tag_log_group(TagLogGroupRequest) -> () = tagging::tag_group;
     tag_resource(TagResourceRequest) -> () = tagging::tag;
     untag_log_group(UntagLogGroupRequest) -> () = tagging::untag_group;

@@ -7,6 +7,8 @@ use crate::testing::Bench;
 
 mod events;
 mod groups;
+mod live_tail;
+mod queries;
 
 /// A group with a stream, `i-1`.
 fn group(bench: &Bench, name: &str) {

@@ -189,3 +189,18 @@ fn the_service_refuses_on_demand() {
     assert_eq!(bench.cloud.logs.faults.meet("PutLogEvents").unwrap_err().code, "ThrottlingException");
     put(&bench, "g", "i-1", &[(0, "1")]);
 }
+
+#[test]
+fn events_are_there_after_a_restart() {
+    let bench = Bench::new();
+    group(&bench, "g");
+    put(&bench, "g", "i-1", &[(-1000, "1"), (0, "2")]);
+    let token = get(
+        &bench,
+        GetLogEventsRequest { limit: Some(1), start_from_head: Some(true), ..Default::default() },
+    );
+    let bench = bench.reopen();
+    assert_eq!(messages(&get(&bench, GetLogEventsRequest::default())), ["1", "2"]);
+    let rest = GetLogEventsRequest { next_token: token.next_forward_token, ..Default::default() };
+    assert_eq!(messages(&get(&bench, rest)), ["2"]);
+}
