@@ -7,6 +7,7 @@
 //! | `cfn-get-metadata` | prints a resource's metadata |
 //! | `firstrun` | configures the instance, starts its services and waits until it has joined its cluster |
 //! | `ecs-agent`, `amazon-ecs-agent` | joins the instance to an ECS cluster and keeps its session |
+//! | `awslogs-agent` | ships log files to CloudWatch Logs |
 //!
 //! Called by any other name, the first argument is the tool's name. Flags, messages, files and exit codes are
 //! those of Amazon's `aws-cfn-bootstrap` and `amazon-ecs-agent`, so that scripts written for Amazon's AMIs run.
@@ -50,7 +51,13 @@ fn tool_name(argv: &[OsString]) -> Option<(String, Vec<OsString>)> {
 fn is_tool(name: &str) -> bool {
     matches!(
         name,
-        "cfn-init" | "cfn-signal" | "cfn-get-metadata" | "firstrun" | "ecs-agent" | "amazon-ecs-agent"
+        "cfn-init"
+            | "cfn-signal"
+            | "cfn-get-metadata"
+            | "firstrun"
+            | "ecs-agent"
+            | "amazon-ecs-agent"
+            | "awslogs-agent"
     )
 }
 
@@ -61,12 +68,15 @@ fn dispatch(tool: &str, args: Vec<OsString>) -> u8 {
         "cfn-get-metadata" => cfn::get_metadata::main(args),
         "firstrun" => firstrun::main(args),
         "ecs-agent" | "amazon-ecs-agent" => ecs_agent::main(args),
+        "awslogs-agent" => awslogs::daemon::main(args),
         _ => usage(),
     }
 }
 
 fn usage() -> u8 {
-    eprintln!("usage: drydock-guest cfn-init|cfn-signal|cfn-get-metadata|firstrun|ecs-agent [ARGUMENTS]");
+    eprintln!(
+        "usage: drydock-guest cfn-init|cfn-signal|cfn-get-metadata|firstrun|ecs-agent|awslogs-agent [ARGUMENTS]"
+    );
     2
 }
 

@@ -156,7 +156,7 @@ impl Client {
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }
-        let message = builder.body(request.body.clone()).map_err(|err| err.to_string())?;
+        let message = builder.body(request.body.as_slice()).map_err(|err| err.to_string())?;
         let proxy = self.proxies.proxy_for(&scheme, &host).map(ureq::Proxy::new).transpose();
         let proxy = proxy.map_err(|err| format!("the configured proxy is not valid: {err}"))?;
         let agent = self.agent(&scheme)?;

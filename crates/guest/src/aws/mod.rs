@@ -4,6 +4,7 @@ pub mod credentials;
 pub mod dns;
 pub mod http;
 pub mod imds;
+pub mod json;
 pub mod proxy;
 pub mod resolver;
 pub mod retry;

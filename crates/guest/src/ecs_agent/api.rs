@@ -2,14 +2,13 @@
 
 use crate::aws::credentials::CredentialProvider;
 use crate::aws::domain;
-use crate::aws::http::{Http, HttpError, Request, Response};
+use crate::aws::http::{Http, HttpError};
 use crate::aws::imds::ImdsError;
-use crate::aws::sign::{Scope, SignError, signed_headers};
+use crate::aws::json::{Body, CallError, JsonService};
+use crate::aws::sign::SignError;
 use serde_json::Value;
-use std::time::{Duration, SystemTime};
 
 const TARGET: &str = "AmazonEC2ContainerServiceV20141113";
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -92,50 +91,37 @@ pub fn endpoint(region: &str) -> String {
 
 impl EcsApi for EcsClient<'_> {
     fn call(&self, operation: &'static str, input: &Value) -> Result<Value, ApiError> {
-        let url = format!("{}/", self.endpoint);
-        let body = input.to_string().into_bytes();
-        let authority = self.endpoint.split_once("://").map_or(self.endpoint.as_str(), |(_, rest)| rest);
-        let headers = [
-            ("host".to_owned(), authority.to_owned()),
-            ("content-type".to_owned(), "application/x-amz-json-1.1".to_owned()),
-            ("x-amz-target".to_owned(), format!("{TARGET}.{operation}")),
-        ];
-        let scope = Scope { region: &self.region, service: "ecs", time: SystemTime::now() };
-        let credentials = self.credentials.credentials()?;
-        let signed = signed_headers(&credentials, scope, "POST", &url, &headers, &body)?;
-        let mut request = Request::new("POST", url).timeout(TIMEOUT);
-        request.headers = headers.into_iter().skip(1).chain(signed).collect();
-        request.body = body;
-        let response = self.http.send(&request)?;
-        if !response.is_success() {
-            return Err(service_error(&response));
-        }
-        serde_json::from_slice(&response.body).map_err(|err| ApiError::Service {
-            code: "SerializationError".to_owned(),
-            message: format!("the answer to {operation} is not JSON: {err}"),
-        })
+        let service = JsonService {
+            http: self.http,
+            credentials: self.credentials,
+            region: self.region.clone(),
+            endpoint: self.endpoint.clone(),
+            signing_name: "ecs",
+            target: TARGET,
+        };
+        Ok(service.call(operation, Body::from(input))?)
     }
 }
 
-fn service_error(response: &Response) -> ApiError {
-    let answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
-    let member = |names: [&str; 2]| {
-        names.iter().find_map(|name| answer.get(name)).and_then(Value::as_str).map(str::to_owned)
-    };
-    // The name may come with its namespace before a hash.
-    let code = member(["__type", "code"]).map(|name| name.rsplit('#').next().unwrap_or_default().to_owned());
-    ApiError::Service {
-        code: code.unwrap_or_else(|| format!("HTTP {}", response.status)),
-        message: member(["message", "Message"]).unwrap_or_else(|| response.text().trim().to_owned()),
+impl From<CallError> for ApiError {
+    fn from(err: CallError) -> Self {
+        match err {
+            CallError::Service { code, message, .. } => Self::Service { code, message },
+            CallError::Http(err) => Self::Http(err),
+            CallError::Credentials(err) => Self::Credentials(err),
+            CallError::Sign(err) => Self::Sign(err),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::http::Response;
+    use crate::aws::json::service_error;
 
     fn error(body: &str) -> ApiError {
-        service_error(&Response { status: 400, body: body.as_bytes().to_vec() })
+        ApiError::from(service_error(&Response { status: 400, body: body.as_bytes().to_vec() }))
     }
 
     #[test]

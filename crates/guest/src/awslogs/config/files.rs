@@ -15,6 +15,7 @@ const ARCHIVES: [&str; 6] = ["tar", "gz", "zip", "bz2", "rar", "zst"];
 #[derive(Debug, Clone)]
 pub struct FilePattern {
     text: String,
+    wild: bool,
     /// The folder, or the one file, that every match is or is in.
     top: PathBuf,
     whole: LinePattern,
@@ -55,6 +56,7 @@ impl FilePattern {
         let deep = dialect == Dialect::CloudWatch && text.contains("**");
         Ok(Self {
             text: text.to_owned(),
+            wild: wild < text.len(),
             top: PathBuf::from(top),
             whole: LinePattern::new(&expression(text, dialect)?)?,
             slashes: (!deep).then(|| text.matches('/').count()),
@@ -64,6 +66,11 @@ impl FilePattern {
     /// As the user wrote it.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Whether it may match more than one file.
+    pub fn is_wild(&self) -> bool {
+        self.wild
     }
 
     /// The files that match now, archives left out, sorted by name. Folders that cannot be read have none.

@@ -133,7 +133,7 @@ fn with_address(name: String, names: &dyn Names) -> Result<String, Unnamed> {
 }
 
 #[cfg(test)]
-pub(in crate::awslogs) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// An instance, or a host away from EC2.

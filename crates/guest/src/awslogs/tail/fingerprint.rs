@@ -63,7 +63,11 @@ impl Fingerprint {
             let at_end = count < start.len() - known;
             start.truncate(known + count);
             if let Some((from, len)) = range_of(&start, lines) {
-                return Ok(Some(Self { from: from as u64, len: len as u32, digest: Digest::of(&start[from..from + len]) }));
+                return Ok(Some(Self {
+                    from: from as u64,
+                    len: len as u32,
+                    digest: Digest::of(&start[from..from + len]),
+                }));
             }
             if at_end {
                 return Ok(None);

@@ -58,7 +58,7 @@ impl<'a> Splitter<'a> {
         let start = self.line;
         let mut end = start + self.limit;
         // Not within a character of UTF-8. In other encodings a character may be cut.
-        while end > start + self.limit - 4 && self.data[end] & 0xc0 == 0x80 {
+        while end > start + self.limit - 3 && self.data[end] & 0xc0 == 0x80 {
             end -= 1;
         }
         self.line = end;
@@ -169,7 +169,11 @@ mod tests {
         ];
         for (text, end, expected, consumed) in cases {
             let found = events(text, &LineStart::NotBlank, end, 100);
-            assert_eq!((found.0.as_slice(), found.1), (&expected.map_strings()[..], consumed), "{text:?} {end:?}");
+            assert_eq!(
+                (found.0.as_slice(), found.1),
+                (&expected.map_strings()[..], consumed),
+                "{text:?} {end:?}"
+            );
         }
     }
 

@@ -1,0 +1,340 @@
+//! Which files there are: those that a pattern names, and their rotated generations beside them.
+
+use crate::awslogs::config::{FilePattern, LinePattern};
+use crate::awslogs::state::FileId;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::Metadata;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirEntryExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Times of folders are this coarse, or finer: two changes within it may leave one time.
+const COARSENESS: Duration = Duration::from_millis(100);
+/// How often a folder is listed anew although it looks unchanged, and a pattern over several folders is looked up.
+const RELOOK: Duration = Duration::from_secs(5);
+/// How often a folder is listed until two lists agree: a file that is being renamed may be missed by one.
+const LISTINGS: usize = 10;
+
+/// How a file came to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The configured pattern matches its path.
+    Named,
+    /// Its name is that of such a file with a rotation's number or date.
+    Generation,
+}
+
+/// A file as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Where.
+    pub path: PathBuf,
+    /// What it is.
+    pub id: FileId,
+    /// How long.
+    pub size: u64,
+    /// When it was last written to, in nanoseconds since 1970.
+    pub modified: i64,
+    /// Why it was looked at.
+    pub role: Role,
+}
+
+impl Entry {
+    fn of(path: PathBuf, role: Role) -> Option<Self> {
+        let meta = std::fs::metadata(&path).ok().filter(Metadata::is_file)?;
+        Some(Self { id: id_of(&meta), size: meta.len(), modified: modified_of(&meta), path, role })
+    }
+
+    /// Oldest first. Of two last written at once, the one named so is the younger, and so is the one with the smaller
+    /// number.
+    pub fn sort(entries: &mut [Self]) {
+        entries.sort_by(|one, other| {
+            let age = |entry: &Self| (entry.modified, entry.role == Role::Named);
+            age(one).cmp(&age(other)).then_with(|| other.path.cmp(&one.path))
+        });
+    }
+}
+
+/// What a file is, apart from its name.
+pub fn id_of(meta: &Metadata) -> FileId {
+    FileId { dev: meta.dev(), ino: meta.ino() }
+}
+
+/// When it was last written to, in nanoseconds since 1970.
+pub fn modified_of(meta: &Metadata) -> i64 {
+    meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec())
+}
+
+/// Folders and the names in them, listed again only when they change. One for all patterns.
+#[derive(Default)]
+pub struct Folders {
+    known: HashMap<PathBuf, Folder>,
+    /// Counts looks: within one, a folder is looked at once.
+    look: u64,
+}
+
+struct Folder {
+    modified: Option<SystemTime>,
+    listed: Instant,
+    /// Changes may have been missed.
+    unsure: bool,
+    look: u64,
+    /// Counts changes.
+    version: u64,
+    /// Sorted.
+    names: Vec<OsString>,
+}
+
+impl Folders {
+    /// Begins a new look at everything.
+    pub fn next_look(&mut self) {
+        self.look += 1;
+    }
+
+    /// The names in `path`, and a number that grows whenever they may have changed.
+    fn list(&mut self, path: &Path) -> (u64, &[OsString]) {
+        let look = self.look;
+        let folder = self.known.entry(path.to_owned()).or_insert_with(|| Folder {
+            modified: None,
+            listed: Instant::now(),
+            unsure: true,
+            look: look.wrapping_sub(1),
+            version: 0,
+            names: Vec::new(),
+        });
+        if folder.look != look {
+            folder.look = look;
+            folder.refresh(path);
+        }
+        (folder.version, &folder.names)
+    }
+}
+
+impl Folder {
+    fn refresh(&mut self, path: &Path) {
+        let modified = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+        if modified == self.modified && !self.unsure && self.listed.elapsed() < RELOOK {
+            return;
+        }
+        self.modified = modified;
+        let age = modified.map(|modified| SystemTime::now().duration_since(modified));
+        self.unsure = !matches!(age, Some(Ok(age)) if age > COARSENESS) && modified.is_some();
+        self.listed = Instant::now();
+        self.names = stable_names(path);
+        self.version += 1;
+    }
+}
+
+/// The names in a folder, listed until two lists agree; none when it cannot be read.
+fn stable_names(path: &Path) -> Vec<OsString> {
+    let mut before = names(path);
+    for _ in 0..LISTINGS {
+        let now = names(path);
+        if now == before {
+            break;
+        }
+        before = now;
+    }
+    before.into_iter().map(|(name, _)| name).collect()
+}
+
+fn names(path: &Path) -> Vec<(OsString, u64)> {
+    let Ok(entries) = std::fs::read_dir(path) else { return Vec::new() };
+    let mut names: Vec<_> = entries.flatten().map(|entry| (entry.file_name(), entry.ino())).collect();
+    names.sort_unstable();
+    names
+}
+
+/// Looks for the files of one section.
+pub struct Search {
+    what: What,
+    blacklist: Option<LinePattern>,
+    /// The version of each folder at the last look.
+    seen: HashMap<PathBuf, u64>,
+    looked: Option<Instant>,
+}
+
+enum What {
+    File(PathBuf),
+    Pattern(FilePattern),
+}
+
+impl Search {
+    /// Looks for what `pattern` matches, but for files whose base name `blacklist` matches.
+    pub fn pattern(pattern: &FilePattern, blacklist: Option<&LinePattern>) -> Self {
+        let what = if pattern.is_wild() {
+            What::Pattern(pattern.clone())
+        } else {
+            What::File(PathBuf::from(pattern.as_str()))
+        };
+        Self { what, blacklist: blacklist.cloned(), seen: HashMap::new(), looked: None }
+    }
+
+    /// Looks for one file.
+    pub fn file(path: &Path) -> Self {
+        Self { what: What::File(path.to_owned()), blacklist: None, seen: HashMap::new(), looked: None }
+    }
+
+    /// The files, when they may be others than at the last call; `followed` are the paths known so far.
+    pub fn look(&mut self, folders: &mut Folders, followed: &[&Path]) -> Option<Vec<Entry>> {
+        let mut homes: Vec<PathBuf> = match &self.what {
+            What::File(path) => vec![home(path)],
+            What::Pattern(_) => followed.iter().copied().map(home).collect(),
+        };
+        homes.sort_unstable();
+        homes.dedup();
+        let versions: HashMap<PathBuf, u64> = homes
+            .into_iter()
+            .map(|home| {
+                let version = folders.list(&home).0;
+                (home, version)
+            })
+            .collect();
+        let is_old = self.looked.is_none_or(|looked| looked.elapsed() >= RELOOK);
+        if versions == self.seen
+            && !(is_old && matches!(self.what, What::Pattern(_)))
+            && self.looked.is_some()
+        {
+            return None;
+        }
+        self.seen = versions;
+        self.looked = Some(Instant::now());
+        Some(self.entries(folders, followed))
+    }
+
+    /// Makes the next [`Search::look`] look, whatever the folders say.
+    pub fn look_again(&mut self) {
+        self.looked = None;
+    }
+
+    fn entries(&self, folders: &mut Folders, followed: &[&Path]) -> Vec<Entry> {
+        let named: Vec<PathBuf> = match &self.what {
+            What::File(path) => vec![path.clone()],
+            What::Pattern(pattern) => {
+                pattern.files().into_iter().filter(|path| !self.is_blacklisted(path)).collect()
+            }
+        };
+        let mut found: Vec<Entry> =
+            named.iter().filter_map(|path| Entry::of(path.clone(), Role::Named)).collect();
+        let bases = named.iter().map(PathBuf::as_path).chain(followed.iter().copied());
+        let mut generations: Vec<PathBuf> = bases.flat_map(|base| generations(folders, base)).collect();
+        generations.sort_unstable();
+        generations.dedup();
+        generations.retain(|path| !named.contains(path));
+        found.extend(generations.into_iter().filter_map(|path| Entry::of(path, Role::Generation)));
+        // One file may be found under two names, by a link or while it is being renamed.
+        let mut ids = std::collections::HashSet::new();
+        found.retain(|entry| ids.insert(entry.id));
+        found
+    }
+
+    fn is_blacklisted(&self, path: &Path) -> bool {
+        let name = path.file_name().unwrap_or_default();
+        self.blacklist.as_ref().is_some_and(|pattern| pattern.is_in(name.as_bytes()))
+    }
+}
+
+fn home(path: &Path) -> PathBuf {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+}
+
+/// The rotated generations of `base` that lie beside it.
+fn generations(folders: &mut Folders, base: &Path) -> Vec<PathBuf> {
+    let folder = home(base);
+    let Some(name) = base.file_name() else { return Vec::new() };
+    let (_, names) = folders.list(&folder);
+    let from = names.partition_point(|other| other.as_os_str() < name);
+    names[from..]
+        .iter()
+        .take_while(|other| other.as_bytes().starts_with(name.as_bytes()))
+        .filter(|other| is_generation(name, other))
+        .map(|other| folder.join(other))
+        .collect()
+}
+
+/// Whether `name` is `base` with a rotation's ending: a number, a date or `old`.
+pub fn is_generation(base: &OsStr, name: &OsStr) -> bool {
+    let Some(ending) = name.as_bytes().strip_prefix(base.as_bytes()) else { return false };
+    match ending {
+        b".old" => true,
+        [b'.' | b'-' | b'_', rest @ ..] => {
+            rest.iter().any(u8::is_ascii_digit)
+                && rest.iter().all(|byte| byte.is_ascii_digit() || b"-_.:T".contains(byte))
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generations_have_a_number_a_date_or_old_at_their_end() {
+        let cases = [
+            ("messages", false),
+            ("messages.1", true),
+            ("messages.12", true),
+            ("messages-20261121", true),
+            ("messages-20261121-1700000000", true),
+            ("messages.2026-11-21-09", true),
+            ("messages.old", true),
+            ("messages.1.gz", false),
+            ("messages-errors", false),
+            ("messages2", false),
+            ("messages.", false),
+            ("other.1", false),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(is_generation(OsStr::new("messages"), OsStr::new(name)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_found_with_its_generations_and_again_when_they_change() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str| std::fs::write(dir.path().join(name), name).unwrap();
+        let names = |entries: Vec<Entry>| {
+            let name = |entry: Entry| (entry.path.file_name().unwrap().to_owned(), entry.role);
+            let mut names: Vec<_> = entries.into_iter().map(name).collect();
+            names.sort_by(|one, other| one.0.cmp(&other.0));
+            names
+        };
+        write("a.log.1");
+        write("b.log");
+        let mut folders = Folders::default();
+        let mut search = Search::file(&dir.path().join("a.log"));
+        let mut look = |search: &mut Search| {
+            folders.next_look();
+            search.look(&mut folders, &[])
+        };
+        assert_eq!(names(look(&mut search).unwrap()), [("a.log.1".into(), Role::Generation)]);
+        write("a.log");
+        let found = names(look(&mut search).unwrap());
+        assert_eq!(found, [("a.log".into(), Role::Named), ("a.log.1".into(), Role::Generation)]);
+        std::thread::sleep(COARSENESS * 2);
+        // Once more, since the last change was too fresh to be sure of; then no more.
+        look(&mut search);
+        assert_eq!(look(&mut search), None);
+        std::fs::rename(dir.path().join("a.log.1"), dir.path().join("a.log.2")).unwrap();
+        assert_eq!(names(look(&mut search).unwrap())[1].0, "a.log.2");
+    }
+
+    #[test]
+    fn a_pattern_finds_new_files_and_passes_over_the_blacklisted() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a.log", "b.log", "c.txt", "b.log.1"] {
+            std::fs::write(dir.path().join(name), name).unwrap();
+        }
+        let pattern = FilePattern::python(&format!("{}/*.log", dir.path().display())).unwrap();
+        let mut search = Search::pattern(&pattern, Some(&LinePattern::new("^a").unwrap()));
+        let mut folders = Folders::default();
+        let mut found = search.look(&mut folders, &[]).unwrap();
+        Entry::sort(&mut found);
+        let names: Vec<_> = found.iter().map(|entry| entry.path.file_name().unwrap()).collect();
+        assert_eq!(names.len(), 2);
+        assert!(names.contains(&OsStr::new("b.log")) && names.contains(&OsStr::new("b.log.1")));
+    }
+}
