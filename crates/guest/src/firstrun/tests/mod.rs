@@ -1,12 +1,22 @@
 //! Whole runs in a folder that stands for an instance.
 
+use super::instance::{Instance, run};
+use super::options::Options;
 use super::services::tests::Script;
-use super::*;
+use crate::aws::http::Http;
+use crate::aws::imds::Imds;
+use crate::cfn::options::parse;
 use crate::testing::{NoSleep, Reply, Server, http_client};
+use std::ffi::OsString;
 use std::fs;
+use std::sync::Arc;
 
 const JOINED: &str = "{\"Cluster\":\"web\",\"ContainerInstanceArn\":\"arn:ci\",\"Version\":\"x\"}";
 
+mod golden;
+mod hostile;
+
+/// A folder that stands for an instance, and its services.
 struct Run {
     root: tempfile::TempDir,
     script: Script,
