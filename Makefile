@@ -59,7 +59,7 @@ lint: ## Check format, lints and scripts
 	cargo clippy --release --workspace --all-targets -- --deny warnings
 	$(PYTHON) -m ruff check --quiet tests bench
 	$(PYTHON) -m ruff format --quiet --check tests bench
-	shellcheck scripts/* .ci/run
+	shellcheck scripts/* .ci/run examples/*/scripts/*
 
 .PHONY: test-unit
 test-unit: ## Run the crates' own tests

@@ -15,11 +15,12 @@ is_running() {
   fi
 }
 
+# systemd stops also what is only just starting, as the agent may be: the machine has not been up for long.
 stop() {
-  if ! is_running "$1"; then
-    return
-  elif systemd; then
+  if systemd; then
     systemctl stop "$1"
+  elif ! is_running "$1"; then
+    return
   elif [ -f "/etc/init/$1.conf" ]; then
     initctl stop "$1"
   else
