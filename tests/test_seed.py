@@ -137,7 +137,7 @@ def test_first_run_did_what_it_does(deployed, cluster):
     [id] = [instance["InstanceId"] for instance in deployed.instances("running")]
     assert f"ECS_CLUSTER={cluster}" in deployed.exec(id, "cat", "/etc/ecs/ecs.config")
     assert deployed.exec(id, "stat", "-c", "%u:%g", "/data/public").strip() == "1000:1000"
-    assert "ships nothing" in deployed.exec(id, "service", "awslogs", "status")
+    assert "is running" in deployed.exec(id, "service", "awslogs", "status")
     assert f'"Cluster":"{cluster}"' in deployed.exec(id, "curl", "-s", "localhost:51678/v1/metadata").replace(" ", "")
     assert deployed.exec(id, "cat", "/var/log/cfn-init.log")
 

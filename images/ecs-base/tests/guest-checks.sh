@@ -132,7 +132,6 @@ check "initctl list" says 0 '^ecs ' initctl list
 check "yum update with exclusions" says 0 '^No packages marked for update$' yum -y -x docker\* -x ecs\* update
 check "yum install of what is there" says 0 'jq-[^ ]+ already installed and latest version' \
     yum -y install aws-cfn-bootstrap awslogs jq
-check "yum says what a stand-in does not do" says 0 'ships nothing' yum -y install awslogs
 check "yum install of what is nowhere" says 1 'No package nothing-like-it available' yum -y install nothing-like-it
 check "yum ends such an install as an error" says 1 '^Error: Nothing to do' yum -y install nothing-like-it
 check "yum refuses RPM files" says 1 'Cannot open: https://example.com/a.rpm' yum -y install https://example.com/a.rpm
@@ -191,10 +190,18 @@ check "/var/log/docker is Docker's log" says 0 '^time="[0-9]{4}-.*Daemon has com
 check "/var/log/ecs/ecs-init.log" says 0 '^[-0-9]{10}T[:0-9]{8}Z \[INFO\]' cat /var/log/ecs/ecs-init.log
 check "/var/log/cloud-init-output.log" test -s /var/log/cloud-init-output.log
 
+check "awslogs has its package's configuration" says 0 '^log_group_name = /var/log/messages$' cat /etc/awslogs/awslogs.conf
+check "awslogs does not start by itself" says 3 '^awslogs is stopped' service awslogs status
 check "service awslogs start" says 0 'Starting awslogs: +\[  OK  \]' service awslogs start
-check "service awslogs status admits it" says 0 'ships nothing' service awslogs status
-check "/var/log/awslogs.log admits it" says 0 'is shipped anywhere' cat /var/log/awslogs.log
-service awslogs stop >/dev/null
+check "service awslogs status" says 0 'awslogs \(pid +[0-9]+\) is running\.\.\.' service awslogs status
+check "service awslogs restart" says 0 'Starting awslogs: +\[  OK  \]' service awslogs restart
+check "service awslogs reload" says 0 'Reloading awslogs: +\[  OK  \]' service awslogs reload
+check "awslogs runs on after a reload" says 0 'is running' service awslogs status
+check "chkconfig awslogs on" says 0 '' chkconfig awslogs on
+check "chkconfig --list awslogs" says 0 '^awslogs +.*3:on' chkconfig --list awslogs
+chkconfig awslogs off
+check "awslogs has a log of its own" test -s /var/log/awslogs.log
+check "service awslogs stop" says 0 'Stopping awslogs: +\[  OK  \]' service awslogs stop
 
 check "ntpd reads /etc/ntp.conf" says 0 '169\.254\.169\.123' ntpq -pn
 check "ntpd cannot set the clock" clock_is_left_alone

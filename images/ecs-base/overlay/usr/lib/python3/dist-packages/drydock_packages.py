@@ -27,8 +27,6 @@ class Package:
     debian: str | None = None
     # Path of the .deb file; None for an installed package.
     file: str | None = None
-    # For a stand-in: what of the real package's work is not done.
-    missing: str | None = None
 
     @property
     def full_version(self):
@@ -89,8 +87,7 @@ def installed():
     }
     for name, (kind, value) in read_names().items():
         if kind != "deb":
-            missing = value if kind == "stand-in" else None
-            packages[name] = Package(name, IMAGE_VERSION, IMAGE_RELEASE, "noarch", missing=missing)
+            packages[name] = Package(name, IMAGE_VERSION, IMAGE_RELEASE, "noarch")
         elif value in debian:
             packages[name] = from_debian(name, *debian[value], debian=value)
     return packages
