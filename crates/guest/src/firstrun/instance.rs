@@ -115,8 +115,9 @@ impl Instance<'_> {
 
     fn configured(&self, settings: &Settings, host: &Host, journal: &mut Journal<'_>) -> Result<(), Error> {
         let changes = self.changes(settings, host)?;
-        for change in &changes {
-            change.apply(&self.root)?;
+        for ready in write::prepare(&changes, &self.root)? {
+            let change = ready.change;
+            ready.put()?;
             let (event, verb) = match change.after {
                 Some(_) => ("file-written", "wrote"),
                 None => ("file-removed", "removed"),

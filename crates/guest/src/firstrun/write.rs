@@ -1,10 +1,11 @@
 //! Brings files into the wanted state: whole, at once, with the right owner and mode.
 
-use super::files::Wanted;
+use super::files::{HEADER, Wanted};
 use nix::unistd::{Gid, Uid, fchown};
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -60,26 +61,35 @@ impl Change {
         let before = read(root, path)?;
         let mode_before = match fs::metadata(inside(root, path)) {
             Ok(found) => found.permissions().mode() & 0o7777,
+            Err(_) if wanted.secret => 0o600,
             Err(_) => 0o644,
         };
-        let mode = if wanted.secret { mode_before & 0o700 } else { mode_before };
+        let is_own = before.as_ref().is_some_and(|text| text.starts_with(HEADER));
+        let mode = match (wanted.secret, is_own) {
+            (true, _) => mode_before & 0o700,
+            // It was for root alone because of a secret that it held.
+            (false, true) if mode_before == 0o600 => 0o644,
+            (false, _) => mode_before,
+        };
         let same = before == wanted.content && (before.is_none() || mode == mode_before);
         Ok((!same).then_some(Self { path, before, after: wanted.content, mode_before, mode }))
     }
 
-    /// Makes the file as wanted: written beside and renamed, so that no reader and no crash meets half of it.
+    /// Writes the new text beside the file, down to the disk; [`Ready::put`] then needs only a rename, so that no reader
+    /// and no crash meets half of it.
     ///
     /// # Errors
-    /// When it cannot be written; the file is then as it was.
-    pub fn apply(&self, root: &Path) -> Result<(), FileError> {
+    /// When it cannot be written.
+    pub fn prepare(&self, root: &Path) -> Result<Ready<'_>, FileError> {
         let target = inside(root, self.path);
-        match &self.after {
-            None => fs::remove_file(&target).map_err(failed("remove", self.path)),
-            Some(text) => self.write(&target, text).map_err(failed("write", self.path)),
-        }
+        let beside = match &self.after {
+            None => None,
+            Some(text) => Some(self.write(&target, text).map_err(failed("write", self.path))?),
+        };
+        Ok(Ready { change: self, target, beside })
     }
 
-    fn write(&self, target: &Path, text: &str) -> io::Result<()> {
+    fn write(&self, target: &Path, text: &str) -> io::Result<(NamedTempFile, PathBuf)> {
         // A link stays a link: the file behind it is replaced.
         let target = match fs::canonicalize(target) {
             Ok(real) => real,
@@ -95,8 +105,7 @@ impl Change {
             fchown(beside.as_file(), Some(Uid::from_raw(owner.uid())), Some(Gid::from_raw(owner.gid())))?;
         }
         beside.as_file().sync_all()?;
-        beside.persist(&target).map_err(|error| error.error)?;
-        Ok(())
+        Ok((beside, target))
     }
 
     /// The change as a unified diff.
@@ -112,6 +121,45 @@ impl Change {
         }
         out
     }
+}
+
+/// A change that needs only to be put into its place.
+#[derive(Debug)]
+pub struct Ready<'c> {
+    /// The change.
+    pub change: &'c Change,
+    target: PathBuf,
+    beside: Option<(NamedTempFile, PathBuf)>,
+}
+
+impl Ready<'_> {
+    /// Makes the file as wanted.
+    ///
+    /// # Errors
+    /// When that fails; the file is then as it was.
+    pub fn put(self) -> Result<(), FileError> {
+        let path = self.change.path;
+        match self.beside {
+            None => fs::remove_file(&self.target).map_err(failed("remove", path)),
+            Some((beside, target)) => match beside.persist(target) {
+                Ok(_) => Ok(()),
+                Err(error) => Err(failed("write", path)(error.error)),
+            },
+        }
+    }
+}
+
+/// Prepares all changes at once: a disk takes as long to make ten files safe as one, if it is told of all.
+///
+/// # Errors
+/// When one cannot be written; none of the files has changed then.
+pub fn prepare<'c>(changes: &'c [Change], root: &Path) -> Result<Vec<Ready<'c>>, FileError> {
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = changes.iter().map(|change| scope.spawn(|| change.prepare(root))).collect();
+        let done =
+            writers.into_iter().map(|writer| writer.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        done.collect()
+    })
 }
 
 #[cfg(test)]
@@ -132,22 +180,45 @@ mod tests {
         let root = dir.path();
         let made = Change::of(root, wanted(Some("a\n"), false)).unwrap().unwrap();
         assert!(made.diff().starts_with("--- /dev/null\n+++ /etc/x/conf\n"), "{}", made.diff());
-        made.apply(root).unwrap();
+        made.prepare(root).unwrap().put().unwrap();
         assert_eq!((read(root, "/etc/x/conf").unwrap().as_deref(), mode(root)), (Some("a\n"), 0o644));
         assert_eq!(Change::of(root, wanted(Some("a\n"), false)).unwrap(), None);
 
         fs::set_permissions(root.join("etc/x/conf"), Permissions::from_mode(0o640)).unwrap();
-        Change::of(root, wanted(Some("b\n"), false)).unwrap().unwrap().apply(root).unwrap();
+        Change::of(root, wanted(Some("b\n"), false)).unwrap().unwrap().prepare(root).unwrap().put().unwrap();
         assert_eq!(mode(root), 0o640, "a file's own mode is kept");
         let secret = Change::of(root, wanted(Some("b\n"), true)).unwrap().unwrap();
         assert_eq!(secret.diff(), "mode of /etc/x/conf: 0640 -> 0600\n");
-        secret.apply(root).unwrap();
+        secret.prepare(root).unwrap().put().unwrap();
         assert_eq!(mode(root), 0o600);
 
-        Change::of(root, wanted(None, false)).unwrap().unwrap().apply(root).unwrap();
+        Change::of(root, wanted(None, false)).unwrap().unwrap().prepare(root).unwrap().put().unwrap();
         assert_eq!(read(root, "/etc/x/conf").unwrap(), None);
         assert_eq!(Change::of(root, wanted(None, false)).unwrap(), None);
         assert_eq!(fs::read_dir(root.join("etc/x")).unwrap().count(), 0, "nothing is left beside it");
+    }
+
+    #[test]
+    fn when_one_file_cannot_be_written_none_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("in-the-way"), "").unwrap();
+        let good = Change::of(dir.path(), wanted(Some("a\n"), false)).unwrap().unwrap();
+        let bad = Change { path: "/in-the-way/conf", ..good.clone() };
+        let error = prepare(&[good, bad], dir.path()).unwrap_err().to_string();
+        assert!(error.starts_with("cannot write /in-the-way/conf: "), "{error}");
+        assert_eq!(read(dir.path(), "/etc/x/conf").unwrap(), None);
+        assert_eq!(fs::read_dir(dir.path().join("etc/x")).unwrap().count(), 0, "nothing is left beside it");
+    }
+
+    #[test]
+    fn what_is_no_secret_any_more_may_be_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = format!("{HEADER}a\n");
+        for (secret, expected) in [(true, 0o600), (false, 0o644)] {
+            let change = Change::of(dir.path(), wanted(Some(&own), secret)).unwrap().unwrap();
+            change.prepare(dir.path()).unwrap().put().unwrap();
+            assert_eq!(mode(dir.path()), expected);
+        }
     }
 
     #[test]
@@ -156,7 +227,13 @@ mod tests {
         fs::create_dir_all(dir.path().join("etc/x")).unwrap();
         fs::write(dir.path().join("etc/x/real"), "a\n").unwrap();
         std::os::unix::fs::symlink("real", dir.path().join("etc/x/conf")).unwrap();
-        Change::of(dir.path(), wanted(Some("b\n"), false)).unwrap().unwrap().apply(dir.path()).unwrap();
+        Change::of(dir.path(), wanted(Some("b\n"), false))
+            .unwrap()
+            .unwrap()
+            .prepare(dir.path())
+            .unwrap()
+            .put()
+            .unwrap();
         assert!(fs::symlink_metadata(dir.path().join("etc/x/conf")).unwrap().is_symlink());
         assert_eq!(fs::read_to_string(dir.path().join("etc/x/real")).unwrap(), "b\n");
     }

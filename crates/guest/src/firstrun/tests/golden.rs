@@ -78,7 +78,9 @@ fn instance(folders: &[&str], agent: &str, existing: &str) -> Run {
         _ => &[],
     };
     run.script.answers = STOPPED.to_vec();
-    for (path, text) in files {
+    // The folder of the one agent would be taken for the agent itself.
+    let others = |path: &str| path.starts_with("etc/awslogs/") && agent != "etc/awslogs";
+    for (path, text) in files.iter().filter(|(path, _)| !others(path)) {
         let path = run.root.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
