@@ -3,7 +3,8 @@
 use super::PatternError;
 use super::cursor::Cursor;
 use super::regex::{MAX_REGEXES, PatternRegex, delimited};
-use super::text::{TextMatcher, number};
+use super::text::TextMatcher;
+use crate::number::number;
 
 /// How deep parentheses may nest. The service names no limit; a pattern of 1,024 characters needs none beyond.
 const MAX_DEPTH: usize = 64;

@@ -2,6 +2,7 @@
 
 use super::PatternError;
 use super::cursor::Cursor;
+use crate::json::Step;
 
 /// How deep a selector may go.
 const MAX_STEPS: usize = 100;
@@ -11,17 +12,6 @@ const MAX_STEPS: usize = 100;
 pub(super) struct Selector {
     pub(super) steps: Vec<Step>,
     pub(super) written: String,
-}
-
-/// One step into JSON.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
-    /// `.name`, `['name']`
-    Key(String),
-    /// `[3]`
-    Index(usize),
-    /// `[*]`
-    Every,
 }
 
 impl Selector {

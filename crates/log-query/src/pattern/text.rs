@@ -1,4 +1,4 @@
-//! Texts to compare with, and numbers.
+//! Texts to compare with.
 
 use memchr::memmem::Finder;
 
@@ -53,14 +53,5 @@ impl TextMatcher {
             TextMatcher::Exact(text) | TextMatcher::Prefix(text) | TextMatcher::Suffix(text) => Some(text),
             TextMatcher::Within(part) => str::from_utf8(part.needle()).ok(),
         }
-    }
-}
-
-/// A number: sign, decimals and exponent as they like, but no `inf`, `nan` or `0x`.
-pub(super) fn number(text: &str) -> Option<f64> {
-    let first = text.bytes().find(|byte| !matches!(byte, b'+' | b'-' | b'.'))?;
-    match first.is_ascii_digit() {
-        true => text.parse().ok(),
-        false => None,
     }
 }

@@ -1,0 +1,134 @@
+//! Fields discovered in messages that are JSON: `user.roles.0` is the first element of `roles` in `user`.
+
+use std::borrow::Cow;
+
+use super::value::Value;
+use crate::json::{Scalar, Tree};
+
+/// How many fields of a message are discovered (the service's own limit); those after them do not exist.
+const MAX_FIELDS: usize = 200;
+
+/// The fields that a query wants, by their flattened names, and the places of their values.
+#[derive(Debug, Clone)]
+pub(super) struct Discovery {
+    wanted: Vec<(String, usize)>,
+    tree: Tree,
+}
+
+impl Discovery {
+    pub(super) fn new(wanted: Vec<(String, usize)>) -> Discovery {
+        let mut tree = Tree::dotted();
+        wanted.iter().for_each(|(name, slot)| tree.insert_name(name, *slot));
+        Discovery { wanted, tree }
+    }
+
+    /// Finds the fields in a message. A message that is not an object of JSON has none.
+    pub(super) fn run<'m>(&self, message: &'m str, values: &mut [Value<'m>]) {
+        if !message.trim_start().starts_with('{') {
+            return;
+        }
+        // There is a comma before every field but the first: with few commas nothing needs counting.
+        if memchr::memchr_iter(b',', message.as_bytes()).nth(MAX_FIELDS - 1).is_some() {
+            return self.count(message, values);
+        }
+        let complete = self.tree.read(message, &mut |slot, raw| values[slot] = value(raw));
+        if !complete {
+            self.wanted.iter().for_each(|(_, slot)| values[*slot] = Value::Null);
+        }
+    }
+
+    /// Finds the fields among the first ones of a message that has many.
+    fn count(&self, message: &str, values: &mut [Value<'_>]) {
+        let Ok(json) = serde_json::from_str(message) else { return };
+        let mut left = MAX_FIELDS;
+        self.flatten(String::new(), &json, &mut left, values);
+    }
+
+    fn flatten(&self, name: String, json: &serde_json::Value, left: &mut usize, values: &mut [Value<'_>]) {
+        let part = |part: &str| match name.is_empty() {
+            true => part.to_owned(),
+            false => format!("{name}.{part}"),
+        };
+        match json {
+            serde_json::Value::Object(map) => {
+                map.iter().for_each(|(key, value)| self.flatten(part(key), value, left, values));
+            }
+            serde_json::Value::Array(list) => {
+                let parts = list.iter().enumerate();
+                parts.for_each(|(index, value)| self.flatten(part(&index.to_string()), value, left, values));
+            }
+            leaf if *left > 0 => {
+                *left -= 1;
+                for (_, slot) in self.wanted.iter().filter(|(wanted, _)| *wanted == name) {
+                    values[*slot] = Value::from_json(leaf);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The value that raw JSON stands for; none for maps and lists, whose parts are fields of their own.
+fn value(raw: &str) -> Value<'_> {
+    match Scalar::of(raw) {
+        None | Some(Scalar::Null) => Value::Null,
+        Some(Scalar::Bool(truth)) => Value::Bool(truth),
+        Some(Scalar::Number(number)) => Value::Text(Cow::Borrowed(number)),
+        Some(Scalar::Text(text)) => Value::Text(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Discovery, MAX_FIELDS};
+    use crate::insights::value::Value;
+
+    fn discover(name: &str, message: &str) -> Option<String> {
+        let mut values = vec![Value::Null];
+        Discovery::new(vec![(name.to_owned(), 0)]).run(message, &mut values);
+        values[0].text().map(std::borrow::Cow::into_owned)
+    }
+
+    #[test]
+    fn names_are_flattened() {
+        let message = r#" {"a": 1.50, "b": {"c": [{"d": "x\ty"}, 7]}, "e.f": true, "g": {"h.i": null, "0": "k"}, "@m": 2} "#;
+        for (name, expected) in [
+            ("a", Some("1.50")),
+            ("b", None),
+            ("b.c", None),
+            ("b.c.0.d", Some("x\ty")),
+            ("b.c.1", Some("7")),
+            ("b.c.2", None),
+            ("e.f", Some("1")),
+            ("g.h.i", None),
+            ("g.0", Some("k")),
+            ("@m", Some("2")),
+            ("A", None),
+        ] {
+            assert_eq!(discover(name, message).as_deref(), expected, "{name}");
+        }
+        for message in ["", "no JSON", "[1]", r#"{"a": 1} x"#, r#"{"a": 1"#, "1"] {
+            assert_eq!(discover("a", message), None, "{message}");
+        }
+    }
+
+    #[test]
+    fn only_the_first_fields_are_discovered() {
+        let message = |nested: bool| {
+            let fields: Vec<_> = (0..300).map(|n| format!(r#""f{n}": {n}"#)).collect();
+            match nested {
+                true => format!(r#"{{"in": {{{}}}}}"#, fields.join(", ")),
+                false => format!("{{{}}}", fields.join(", ")),
+            }
+        };
+        assert_eq!(discover("f199", &message(false)).as_deref(), Some("199"));
+        assert_eq!(discover(&format!("f{MAX_FIELDS}"), &message(false)), None);
+        assert_eq!(discover("in.f199", &message(true)).as_deref(), Some("199"));
+        assert_eq!(discover("in.f200", &message(true)), None);
+        // Commas in texts are no fields.
+        assert_eq!(
+            discover("b", &format!(r#"{{"a": "{}", "b": 1}}"#, ",".repeat(500))).as_deref(),
+            Some("1")
+        );
+    }
+}
