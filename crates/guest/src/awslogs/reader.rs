@@ -182,9 +182,9 @@ impl<'a> Reader<'a> {
     fn stop(&mut self) {
         self.cx.log.info("Ending: sending what has been read");
         let deadline = Instant::now() + LAST_LOOK;
-        self.look();
         loop {
             let seen = self.cx.depot.seen();
+            self.look();
             let round = self.round(true);
             self.make_room(Instant::now());
             if round == Round::Idle || Instant::now() >= deadline {

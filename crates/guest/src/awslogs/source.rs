@@ -1,6 +1,6 @@
 //! One section of the configuration at work: its files read, cut into events, timed and gathered in batches.
 
-use super::batch::{Builder, Clock, Limits, MAX_MESSAGE, Stamp};
+use super::batch::{Batch, Builder, Clock, Limits, MAX_MESSAGE, Stamp};
 use super::config::{LineStart, LogStreamSettings};
 use super::datetime::TimeFinder;
 use super::log::AgentLog;
@@ -8,9 +8,9 @@ use super::ship::Target;
 use super::ship::depot::{Depot, QueueId};
 use super::state::{Checkpoint, Ledger, SourceState};
 use super::status::{StreamStatus, Totals};
-use super::tail::discover::{Folders, Search};
+use super::tail::discover::{Entry, Folders, Search};
 use super::tail::lines::{End, Span, Splitter, text_of};
-use super::tail::trail::{Note, Step, Trail};
+use super::tail::trail::{Followed, Note, Step, Trail};
 use super::tail::window::{ReadError, Window};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -136,7 +136,7 @@ impl Source {
         false
     }
 
-    fn begin(&mut self, entries: Vec<super::tail::discover::Entry>, cx: &Context<'_>, now: Instant) -> bool {
+    fn begin(&mut self, entries: Vec<Entry>, cx: &Context<'_>, now: Instant) -> bool {
         let section = &self.settings.section;
         let lines = self.settings.file_fingerprint_lines;
         if let Some(mut state) = cx.ledger.source(section) {
@@ -371,11 +371,12 @@ impl Source {
         true
     }
 
-    fn seal(&mut self, trail: &Trail) -> super::batch::Batch {
+    fn seal(&mut self, trail: &Trail) -> Batch {
         let touched = std::mem::take(&mut self.touched);
-        let files = (0..trail.len()).map(|index| trail.file(index));
-        let files = files.filter(|file| touched.contains(&file.key)).map(super::tail::trail::Followed::state);
-        self.builder.seal(Checkpoint { last_time: self.last_time, files: files.collect() })
+        let all = || (0..trail.len()).map(|index| trail.file(index));
+        let files = all().filter(|file| touched.contains(&file.key)).map(Followed::state).collect();
+        let order = all().map(|file| file.key).collect();
+        self.builder.seal(Checkpoint { last_time: self.last_time, files, order })
     }
 
     /// Bytes of memory that the batch in the making takes.
@@ -498,3 +499,7 @@ fn lag(trail: &Trail, shipped: &SourceState) -> u64 {
         })
         .sum()
 }
+
+#[cfg(test)]
+#[path = "source_tests.rs"]
+mod tests;

@@ -84,6 +84,8 @@ pub struct Checkpoint {
     pub last_time: Option<i64>,
     /// The files concerned.
     pub files: Vec<FileState>,
+    /// The keys of all files in the order of reading.
+    pub order: Vec<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -177,6 +179,9 @@ impl Ledger {
                 None => state.files.push(file.clone()),
             }
         }
+        // Files that are not in the order have been read before those that are.
+        let place = |file: &FileState| checkpoint.order.iter().position(|key| *key == file.key);
+        state.files.sort_by_key(place);
     }
 
     /// Forgets files that are no longer there.
@@ -277,8 +282,11 @@ mod tests {
             let (ledger, _) = Ledger::open(&path).unwrap();
             assert_eq!(ledger.source("a"), None);
             ledger.begin("a", SourceState { files: vec![file(1, 0)], ..SourceState::default() });
-            ledger.note("a", &Checkpoint { last_time: Some(7), files: vec![file(1, 5), file(2, 1)] });
-            ledger.note("a", &Checkpoint { last_time: None, files: vec![file(3, 9)] });
+            ledger.note(
+                "a",
+                &Checkpoint { last_time: Some(7), files: vec![file(1, 5), file(2, 1)], order: Vec::new() },
+            );
+            ledger.note("a", &Checkpoint { last_time: None, files: vec![file(3, 9)], order: vec![3, 1] });
             ledger.forget("a", &[2]);
             ledger.sync().unwrap();
         }
@@ -287,7 +295,7 @@ mod tests {
         assert_eq!(put_aside, None);
         assert_eq!(state.last_time, Some(7));
         let offsets: Vec<u64> = state.files.iter().map(|file| file.position.offset).collect();
-        assert_eq!(offsets, [5, 9]);
+        assert_eq!(offsets, [9, 5]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::awslogs::config::{FilePattern, LinePattern};
 use crate::awslogs::state::FileId;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
@@ -47,13 +48,26 @@ impl Entry {
         Some(Self { id: id_of(&meta), size: meta.len(), modified: modified_of(&meta), path, role })
     }
 
-    /// Oldest first. Of two last written at once, the one named so is the younger, and so is the one with the smaller
-    /// number.
+    /// Its place in the order of writing.
+    pub fn age(&self) -> Age<'_> {
+        Age::of(self.modified, self.role == Role::Named, &self.path)
+    }
+
+    /// Oldest first.
     pub fn sort(entries: &mut [Self]) {
-        entries.sort_by(|one, other| {
-            let age = |entry: &Self| (entry.modified, entry.role == Role::Named);
-            age(one).cmp(&age(other)).then_with(|| other.path.cmp(&one.path))
-        });
+        entries.sort_by(|one, other| one.age().cmp(&other.age()));
+    }
+}
+
+/// The place of a file in the order of writing: later ones are greater. Of files last written to at once, as far as can
+/// be told, the one that the pattern names is the youngest, and a short name or a small number comes after a large one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Age<'a>(i64, bool, Reverse<usize>, Reverse<&'a Path>);
+
+impl<'a> Age<'a> {
+    /// The age of a file last written to at `modified`.
+    pub fn of(modified: i64, is_named: bool, path: &'a Path) -> Self {
+        Self(modified, is_named, Reverse(path.as_os_str().len()), Reverse(path))
     }
 }
 

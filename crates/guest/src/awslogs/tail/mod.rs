@@ -9,4 +9,3 @@ pub mod fingerprint;
 pub mod lines;
 pub mod trail;
 pub mod window;
-

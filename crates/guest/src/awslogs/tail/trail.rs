@@ -4,7 +4,7 @@
 //! reached. So it is found again after it was renamed, after it was copied and truncated, and after a restart with
 //! either having happened meanwhile; and an inode that has been used again is not taken for the old file.
 
-use super::discover::{Entry, Role, id_of, modified_of};
+use super::discover::{Age, Entry, Role, id_of, modified_of};
 use super::fingerprint::{Fingerprint, Position, read_at};
 use crate::awslogs::config::{FingerprintLines, InitialPosition};
 use crate::awslogs::state::{FileId, FileState, Ignored, SourceState};
@@ -84,6 +84,8 @@ pub struct Followed {
     on_disk: bool,
     changed: Instant,
     modified: i64,
+    /// When it was last written to when it was last listed.
+    listed: i64,
 }
 
 enum Place {
@@ -145,6 +147,7 @@ impl Followed {
         self.on_disk = true;
         self.size = entry.size;
         self.modified = entry.modified;
+        self.listed = entry.modified;
         self.changed = now;
     }
 }
@@ -213,6 +216,8 @@ impl Trail {
     pub fn resume(state: &mut SourceState, lines: FingerprintLines, quiet: Duration, now: Instant) -> Self {
         let mut trail = Self::empty(lines, quiet);
         trail.ignored.clone_from(&state.ignored);
+        // Of a file that was empty there is nothing to know it by: it is found like a new one.
+        state.files.retain(|file| file.fingerprint.is_some() || file.position.offset > 0);
         for file in &mut state.files {
             file.key = next_key();
             trail.files.push(Followed {
@@ -227,6 +232,7 @@ impl Trail {
                 on_disk: false,
                 changed: now,
                 modified: 0,
+                listed: 0,
             });
         }
         trail
@@ -289,7 +295,12 @@ impl Trail {
         }
         self.ignored.retain(|ignored| entries.iter().any(|entry| entry.id == ignored.id));
         self.copies.retain(|copy| entries.iter().any(|entry| entry.id == copy.id));
+        let is_left = |trail: &Self, entry: &Entry| {
+            let same = as_ignored(entry);
+            trail.ignored.contains(&same) || trail.copies.contains(&same)
+        };
         entries.retain(|entry| !self.is_known(entry, now, &mut notes));
+        entries.retain(|entry| !is_left(self, entry));
         Entry::sort(&mut entries);
         // Before a copy could be taken for it, each lost file that is still in its inode.
         entries.retain(|entry| !self.is_back(entry, now, &mut notes));
@@ -302,31 +313,34 @@ impl Trail {
 
     fn is_known(&mut self, entry: &Entry, now: Instant, notes: &mut Vec<Note>) -> bool {
         let is_at = |file: &&mut Followed| file.id == entry.id && !file.is_lost();
-        let Some(file) = self.files.iter_mut().find(is_at) else {
-            let same = as_ignored(entry);
-            return self.ignored.contains(&same) || self.copies.contains(&same);
-        };
+        let Some(file) = self.files.iter_mut().find(is_at) else { return false };
         file.on_disk = true;
+        file.listed = entry.modified;
         file.named = entry.role == Role::Named;
+        let is_changed = (file.size, file.modified) != (entry.size, entry.modified);
+        let is_same = match &file.place {
+            _ if !is_changed => true,
+            Place::Open(open) => file.is_of(open).unwrap_or_default(),
+            Place::Parked | Place::Lost(_) => match File::open(&entry.path) {
+                Ok(opened) if file.is_of(&opened).unwrap_or_default() => {
+                    file.bind(opened, entry, now);
+                    true
+                }
+                _ => false,
+            },
+        };
+        if !is_same {
+            // What is in the inode now is placed anew, and its former text is looked for.
+            notes.push(Note::Replaced { path: file.path.clone() });
+            file.place = Place::Lost(now);
+            self.copies.clear();
+            return false;
+        }
         if file.path != entry.path {
             notes.push(Note::Rotated { from: file.path.clone(), to: entry.path.clone() });
             file.path.clone_from(&entry.path);
         }
-        let is_parked = matches!(file.place, Place::Parked);
-        if !is_parked || (file.size, file.modified) == (entry.size, entry.modified) {
-            return true;
-        }
-        // It has changed since it was closed. If it is no longer the same it is placed anew.
-        match File::open(&entry.path) {
-            Ok(opened) if file.is_of(&opened).unwrap_or_default() => {
-                file.bind(opened, entry, now);
-                true
-            }
-            _ => {
-                file.place = Place::Lost(now);
-                false
-            }
-        }
+        true
     }
 
     /// Whether a lost file is still, or again, in this inode.
@@ -405,7 +419,16 @@ impl Trail {
         false
     }
 
-    /// Begins to follow a file, after all others.
+    /// Where a new file belongs in the order: after all others, but for those that are younger and have not been read.
+    fn place_of(&self, entry: &Entry) -> usize {
+        let is_younger = |file: &Followed| {
+            let is_unread = file.read.offset == 0 && !file.is_lost();
+            is_unread && Age::of(file.listed, file.named, &file.path) > entry.age()
+        };
+        self.files.iter().rposition(|file| !is_younger(file)).map_or(0, |last| last + 1)
+    }
+
+    /// Begins to follow a file.
     fn adopt(&mut self, entry: &Entry, from: InitialPosition, notes: &mut Vec<Note>) {
         let opened = File::open(&entry.path).and_then(|file| {
             let print = Fingerprint::of(&file, self.lines)?;
@@ -418,7 +441,8 @@ impl Trail {
         match opened {
             Ok((id, fingerprint, read, file)) if id == entry.id => {
                 notes.push(Note::Found { path: entry.path.clone(), from: read.offset });
-                self.files.push(Followed {
+                let place = self.place_of(entry);
+                let followed = Followed {
                     key: next_key(),
                     path: entry.path.clone(),
                     id,
@@ -430,7 +454,9 @@ impl Trail {
                     on_disk: true,
                     changed: Instant::now(),
                     modified: entry.modified,
-                });
+                    listed: entry.modified,
+                };
+                self.files.insert(place, followed);
             }
             Ok(_) => self.look_again = true,
             Err(err) => notes.push(Note::Unreadable { path: entry.path.clone(), reason: err.to_string() }),
