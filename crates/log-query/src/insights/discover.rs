@@ -22,45 +22,52 @@ impl Discovery {
         Discovery { wanted, tree }
     }
 
-    /// Finds the fields in a message. A message that is not an object of JSON has none.
-    pub(super) fn run<'m>(&self, message: &'m str, values: &mut [Value<'m>]) {
+    /// Finds the fields in a message and gives them to `set` with their places; of what it gives for a place, the last
+    /// counts. A message that is not an object of JSON has none.
+    pub(super) fn run<'m>(&self, message: &'m str, set: &mut impl FnMut(usize, Value<'m>)) {
         if !message.trim_start().starts_with('{') {
             return;
         }
         // There is a comma before every field but the first: with few commas nothing needs counting.
         if memchr::memchr_iter(b',', message.as_bytes()).nth(MAX_FIELDS - 1).is_some() {
-            return self.count(message, values);
+            return self.count(message, set);
         }
-        let complete = self.tree.read(message, &mut |slot, raw| values[slot] = value(raw));
+        let complete = self.tree.read(message, &mut |slot, raw| set(slot, value(raw)));
         if !complete {
-            self.wanted.iter().for_each(|(_, slot)| values[*slot] = Value::Null);
+            self.wanted.iter().for_each(|(_, slot)| set(*slot, Value::Null));
         }
     }
 
     /// Finds the fields among the first ones of a message that has many.
-    fn count(&self, message: &str, values: &mut [Value<'_>]) {
+    fn count<'m>(&self, message: &str, set: &mut impl FnMut(usize, Value<'m>)) {
         let Ok(json) = serde_json::from_str(message) else { return };
         let mut left = MAX_FIELDS;
-        self.flatten(String::new(), &json, &mut left, values);
+        self.flatten(String::new(), &json, &mut left, set);
     }
 
-    fn flatten(&self, name: String, json: &serde_json::Value, left: &mut usize, values: &mut [Value<'_>]) {
+    fn flatten<'m>(
+        &self,
+        name: String,
+        json: &serde_json::Value,
+        left: &mut usize,
+        set: &mut impl FnMut(usize, Value<'m>),
+    ) {
         let part = |part: &str| match name.is_empty() {
             true => part.to_owned(),
             false => format!("{name}.{part}"),
         };
         match json {
             serde_json::Value::Object(map) => {
-                map.iter().for_each(|(key, value)| self.flatten(part(key), value, left, values));
+                map.iter().for_each(|(key, value)| self.flatten(part(key), value, left, set));
             }
             serde_json::Value::Array(list) => {
                 let parts = list.iter().enumerate();
-                parts.for_each(|(index, value)| self.flatten(part(&index.to_string()), value, left, values));
+                parts.for_each(|(index, value)| self.flatten(part(&index.to_string()), value, left, set));
             }
             leaf if *left > 0 => {
                 *left -= 1;
                 for (_, slot) in self.wanted.iter().filter(|(wanted, _)| *wanted == name) {
-                    values[*slot] = Value::from_json(leaf);
+                    set(*slot, Value::from_json(leaf));
                 }
             }
             _ => {}
@@ -84,9 +91,9 @@ mod tests {
     use crate::insights::value::Value;
 
     fn discover(name: &str, message: &str) -> Option<String> {
-        let mut values = vec![Value::Null];
-        Discovery::new(vec![(name.to_owned(), 0)]).run(message, &mut values);
-        values[0].text().map(std::borrow::Cow::into_owned)
+        let mut found = Value::Null;
+        Discovery::new(vec![(name.to_owned(), 0)]).run(message, &mut |_, value| found = value);
+        found.text().map(std::borrow::Cow::into_owned)
     }
 
     #[test]

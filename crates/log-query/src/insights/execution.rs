@@ -1,5 +1,6 @@
 //! A query at work: rows go through its stages, some of which hold them back until all have come.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -178,8 +179,17 @@ impl<'q> Execution<'q> {
                 true
             }
             Stage::Discover { message, discovery } => {
-                if let Some(Value::Text(std::borrow::Cow::Borrowed(message))) = record.values.get(*message) {
-                    discovery.run(message, &mut record.values);
+                match record.values.get(*message).cloned() {
+                    Some(Value::Text(Cow::Borrowed(message))) => {
+                        discovery.run(message, &mut |slot, value| set(&mut record.values, slot, value));
+                    }
+                    // A record that was kept.
+                    Some(Value::Text(Cow::Owned(message))) => {
+                        discovery.run(&message, &mut |slot, value| {
+                            set(&mut record.values, slot, value.into_owned())
+                        });
+                    }
+                    _ => {}
                 }
                 true
             }

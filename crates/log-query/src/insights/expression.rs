@@ -21,7 +21,7 @@ pub(super) enum Expression {
     Any(Vec<Expression>),
     Compare(Box<Expression>, Comparison, Box<Expression>),
     Arithmetic(Box<Expression>, Arithmetic, Box<Expression>),
-    Like(Box<Expression>, Matcher),
+    Like(Box<Expression>, Box<Matcher>),
     In(Box<Expression>, Vec<Expression>),
     Call(Function, Vec<Expression>),
 }
@@ -112,6 +112,24 @@ impl Expression {
                 slots.extend(function.slot());
                 arguments.iter().for_each(|argument| argument.slots(slots));
             }
+        }
+    }
+}
+
+impl Expression {
+    /// The parts of an `and`, or whatever else it is.
+    pub(super) fn into_all(self) -> Result<Vec<Expression>, Expression> {
+        match self {
+            Expression::All(parts) => Ok(parts),
+            other => Err(other),
+        }
+    }
+
+    /// The parts of an `or`, or whatever else it is.
+    pub(super) fn into_any(self) -> Result<Vec<Expression>, Expression> {
+        match self {
+            Expression::Any(parts) => Ok(parts),
+            other => Err(other),
         }
     }
 }

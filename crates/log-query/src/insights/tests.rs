@@ -112,7 +112,7 @@ fn sorting() {
             "fields host, took | sort host desc, took asc | limit 3",
             vec!["host=b took=8", "host=b took=31.5", "host=a took=5"],
         ),
-        ("fields took | sort @timestamp asc | limit 2", vec!["", "took=8"]),
+        ("display took | sort @timestamp asc | limit 2", vec!["", "took=8"]),
         ("fields took | sort took % 3 desc, took | limit 2", vec!["took=5", "took=8"]),
         ("sort took desc | limit 3 | filter host = 'a' | display took", vec!["took=20", "took=10"]),
         ("sort took desc | filter host = 'a' | limit 2 | display took", vec!["took=20", "took=10"]),
@@ -183,7 +183,7 @@ fn statistics() {
         ),
         (
             "stats count(*) as n by host, status | stats max(n) as most, count(*) as kinds",
-            vec!["most=1 kinds=5"],
+            vec!["most=1 kinds=6"],
         ),
         (
             "stats count(*) as n by @timestamp | stats sum(n) by bin(1h)",
@@ -328,10 +328,10 @@ fn limits_of_the_language() {
     assert!(Query::parse(&nested).is_ok());
     assert!(Query::parse(&format!("filter {}1", "not ".repeat(2000))).is_ok());
     assert!(Query::parse(&format!("filter {}1", "-".repeat(2000))).is_ok());
-    for operator in ["^1", "+1", "*a"] {
+    for operator in ["^1", "+1", "*a", " and a", "=1"] {
         assert!(Query::parse(&format!("filter 1{}", operator.repeat(256))).is_ok());
-        let error = Query::parse(&format!("filter 1{}", operator.repeat(2000))).unwrap_err();
-        assert!(error.message.contains("at most 256 arithmetic operators"));
+        let error = Query::parse(&format!("filter 1{}", operator.repeat(1000))).unwrap_err();
+        assert!(error.message.contains("at most 256 operators"));
     }
     assert!(
         Query::parse(&format!("filter '{}'", "x".repeat(10_000)))
@@ -339,7 +339,7 @@ fn limits_of_the_language() {
             .message
             .contains("at most 10000")
     );
-    assert!(Query::parse("filter a like /(x{1000}){1000}/").unwrap_err().message.contains("size limit"));
+    assert!(Query::parse("filter a like /(x{1000}){1000}/").unwrap_err().message.contains("too much memory"));
 }
 
 #[test]

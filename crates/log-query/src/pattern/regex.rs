@@ -7,7 +7,7 @@ use regex::{Regex, RegexBuilder};
 
 use super::PatternError;
 use super::cursor::Cursor;
-use crate::literal::required_literals;
+use crate::regexes::{complaint, required_literals};
 
 /// How many expressions a pattern on JSON or columns may have (the service's own limit).
 pub(super) const MAX_REGEXES: usize = 2;
@@ -55,8 +55,7 @@ pub(super) fn delimited(cursor: &mut Cursor<'_>) -> Result<PatternRegex, Pattern
     }
     let translated = translate(expression, inside)?;
     RegexBuilder::new(&translated).size_limit(MAX_COMPILED_BYTES).build().map(PatternRegex).map_err(|error| {
-        let reason = error.to_string();
-        let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let reason = complaint(&error);
         cursor.error_at(start, format!("the regular expression '{expression}' is not valid: {reason}"))
     })
 }

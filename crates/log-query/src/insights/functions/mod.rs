@@ -13,7 +13,7 @@ use super::value::Value;
 /// A function that is called, with what is settled when a query is parsed.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Function {
-    Plain(Plain),
+    Plain(&'static Plain),
     /// `bin(5m)` looks at the place of `@timestamp`.
     Bin(usize, Period),
     DateFloor(Period),
@@ -21,7 +21,7 @@ pub(super) enum Function {
 }
 
 /// A function of values only.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Plain {
     /// As its documentation writes it. Queries may use any mixture of cases.
     pub(super) name: &'static str,
@@ -77,8 +77,8 @@ const PLAIN: &[Plain] = &[
 
 impl Plain {
     /// Finds a function by its name.
-    pub(super) fn named(name: &str) -> Option<Plain> {
-        PLAIN.iter().find(|function| function.name.eq_ignore_ascii_case(name)).copied()
+    pub(super) fn named(name: &str) -> Option<&'static Plain> {
+        PLAIN.iter().find(|function| function.name.eq_ignore_ascii_case(name))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The commands but `stats`.
 
+use std::ops::Range;
+
 use regex::{Regex, RegexBuilder};
 
 use super::super::error::QueryError;
@@ -8,6 +10,7 @@ use super::super::extract::{Extraction, Glob, Pattern};
 use super::super::lexer::Token;
 use super::super::plan::{MAX_RESULTS, Sort, SortBy, Stage};
 use super::Parser;
+use crate::regexes::complaint;
 
 /// What a compiled regular expression may take, in bytes.
 const MAX_COMPILED_BYTES: usize = 1 << 20;
@@ -269,8 +272,7 @@ impl Parser<'_> {
 
     /// A regular expression of `parse`: its named groups are the parts, or all groups if names follow it.
     fn parse_regex(&mut self) -> Result<(Pattern, Vec<String>), QueryError> {
-        let start = self.span.clone();
-        let regex = self.regex()?;
+        let (regex, start) = self.regex()?;
         let groups = regex.captures_len() - 1;
         if self.is_word("as") {
             let names = self.names_of_parts(groups, start)?;
@@ -289,11 +291,7 @@ impl Parser<'_> {
     }
 
     /// `as a, b, c`, as many names as there are parts.
-    fn names_of_parts(
-        &mut self,
-        parts: usize,
-        pattern: std::ops::Range<usize>,
-    ) -> Result<Vec<String>, QueryError> {
+    fn names_of_parts(&mut self, parts: usize, pattern: Range<usize>) -> Result<Vec<String>, QueryError> {
         if !self.eat_word("as")? {
             return Err(self.expected("'as' and the names of the parts"));
         }
@@ -310,15 +308,17 @@ impl Parser<'_> {
         }
     }
 
-    /// A regular expression whose first `/` is next.
-    pub(super) fn regex(&mut self) -> Result<Regex, QueryError> {
+    /// A regular expression whose first `/` is next, and its place.
+    pub(super) fn regex(&mut self) -> Result<(Regex, Range<usize>), QueryError> {
         let (expression, span) = self.lexer.regex(self.span.start)?;
         self.span = span.clone();
         self.advance()?;
-        RegexBuilder::new(&expression).size_limit(MAX_COMPILED_BYTES).build().map_err(|error| {
-            let reason = error.to_string();
-            let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            self.error(span, format!("the regular expression is not valid: {reason}"))
-        })
+        match RegexBuilder::new(&expression).size_limit(MAX_COMPILED_BYTES).build() {
+            Ok(regex) => Ok((regex, span)),
+            Err(error) => {
+                let message = format!("the regular expression is not valid: {}", complaint(&error));
+                Err(self.error(span, message))
+            }
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Expressions, from `or`, which binds least, to names and numbers.
+//! Expressions: operators by how much they bind, calls, names, numbers.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use super::super::lexer::Token;
 use super::super::period::Period;
 use super::super::scope::Resolved;
 use super::super::value::Value;
-use super::{MAX_DEPTH, MAX_OPERATORS, Parser};
+use super::{MAX_DEPTH, MAX_OPERATIONS, Parser};
 
 /// Functions of the language that are not supported here.
 const REFUSED: [&str; 2] = ["unmask", "parsetime"];
@@ -24,58 +24,99 @@ impl Parser<'_> {
         if self.depth > MAX_DEPTH {
             return Err(self.error(self.span.clone(), format!("expressions nest deeper than {MAX_DEPTH}")));
         }
-        let mut parts = vec![self.all()?];
-        while self.eat_word("or")? {
-            parts.push(self.all()?);
-        }
+        let expression = self.operators(Binding::Or)?;
         self.depth -= 1;
-        Ok(alone(parts, Expression::Any))
+        Ok(expression)
     }
 
-    fn all(&mut self) -> Result<Expression, QueryError> {
-        let mut parts = vec![self.not()?];
-        while self.eat_word("and")? {
-            parts.push(self.not()?);
-        }
-        Ok(alone(parts, Expression::All))
-    }
-
-    fn not(&mut self) -> Result<Expression, QueryError> {
-        let mut negated = false;
-        while self.eat_word("not")? {
-            negated = !negated;
-        }
-        let inner = self.comparison()?;
-        Ok(negate(inner, negated))
-    }
-
-    fn comparison(&mut self) -> Result<Expression, QueryError> {
-        let left = self.sum()?;
-        let negated = self.eat_word("not")?;
-        if self.eat_word("like")? {
-            return Ok(negate(Expression::Like(Box::new(left), self.matcher()?), negated));
-        }
-        if self.eat_word("in")? {
-            return Ok(negate(Expression::In(Box::new(left), self.list()?), negated));
-        }
-        if negated {
-            return Err(self.expected("'like' or 'in' after 'not'"));
-        }
-        let comparison = match self.token {
-            Token::Symbol("=~") => {
-                self.advance()?;
-                return Ok(Expression::Like(Box::new(left), self.matcher()?));
-            }
-            Token::Symbol("=") => Comparison::Equal,
-            Token::Symbol("!=") => Comparison::NotEqual,
-            Token::Symbol("<") => Comparison::Less,
-            Token::Symbol("<=") => Comparison::LessOrEqual,
-            Token::Symbol(">") => Comparison::Greater,
-            Token::Symbol(">=") => Comparison::GreaterOrEqual,
-            _ => return Ok(left),
+    /// Reads operands and the operators between them that bind as much as `least` or more.
+    fn operators(&mut self, least: Binding) -> Result<Expression, QueryError> {
+        let mut left = match self.nots()? {
+            None => self.signed()?,
+            Some(negated) => negate(self.operators(Binding::Comparison)?, negated),
         };
+        while let Some(operator) = self.operator().filter(|operator| operator.binding() >= least) {
+            left = self.operation(left, operator)?;
+        }
+        Ok(left)
+    }
+
+    /// Goes past any number of `not` and says what they come to, if there is one.
+    fn nots(&mut self) -> Result<Option<bool>, QueryError> {
+        let mut negated = None;
+        while self.eat_word("not")? {
+            negated = Some(!negated.unwrap_or(false));
+        }
+        Ok(negated)
+    }
+
+    /// The operator that is next.
+    fn operator(&self) -> Option<Operator> {
+        let Token::Symbol(symbol) = self.token else {
+            let words = [
+                ("or", Operator::Or),
+                ("and", Operator::And),
+                ("not", Operator::Not),
+                ("like", Operator::Like),
+                ("in", Operator::In),
+            ];
+            return words.into_iter().find(|(word, _)| self.is_word(word)).map(|(_, operator)| operator);
+        };
+        Some(match symbol {
+            "=~" => Operator::Like,
+            "=" => Operator::Compare(Comparison::Equal),
+            "!=" => Operator::Compare(Comparison::NotEqual),
+            "<" => Operator::Compare(Comparison::Less),
+            "<=" => Operator::Compare(Comparison::LessOrEqual),
+            ">" => Operator::Compare(Comparison::Greater),
+            ">=" => Operator::Compare(Comparison::GreaterOrEqual),
+            "+" => Operator::Arithmetic(Arithmetic::Add),
+            "-" => Operator::Arithmetic(Arithmetic::Subtract),
+            "*" => Operator::Arithmetic(Arithmetic::Multiply),
+            "/" => Operator::Arithmetic(Arithmetic::Divide),
+            "%" => Operator::Arithmetic(Arithmetic::Remainder),
+            "^" => Operator::Arithmetic(Arithmetic::Power),
+            _ => return None,
+        })
+    }
+
+    /// Goes past an operator and reads its right side.
+    fn operation(&mut self, left: Expression, operator: Operator) -> Result<Expression, QueryError> {
+        self.operations += 1;
+        if self.operations > MAX_OPERATIONS {
+            let message = format!("a query has at most {MAX_OPERATIONS} operators");
+            return Err(self.error(self.span.clone(), message));
+        }
         self.advance()?;
-        Ok(Expression::Compare(Box::new(left), comparison, Box::new(self.sum()?)))
+        match operator {
+            Operator::Or => {
+                Ok(Expression::Any(joined(left, self.operators(Binding::And)?, Expression::into_any)))
+            }
+            Operator::And => {
+                Ok(Expression::All(joined(left, self.operators(Binding::Comparison)?, Expression::into_all)))
+            }
+            Operator::Not => match self.operator() {
+                Some(positive @ (Operator::Like | Operator::In)) => {
+                    Ok(negate(self.operation(left, positive)?, true))
+                }
+                _ => Err(self.expected("'like' or 'in' after 'not'")),
+            },
+            Operator::Like => Ok(Expression::Like(Box::new(left), Box::new(self.matcher()?))),
+            Operator::In => Ok(Expression::In(Box::new(left), self.list()?)),
+            Operator::Compare(comparison) => {
+                let right = self.operators(Binding::Sum)?;
+                Ok(Expression::Compare(Box::new(left), comparison, Box::new(right)))
+            }
+            Operator::Arithmetic(arithmetic) => {
+                let right = self.operators(match operator.binding() {
+                    Binding::Sum => Binding::Product,
+                    Binding::Product => Binding::Power,
+                    // `a ^ b ^ c` is `a ^ (b ^ c)`.
+                    other => other,
+                })?;
+                Ok(Expression::Arithmetic(Box::new(left), arithmetic, Box::new(right)))
+            }
+        }
     }
 
     /// What `like` looks for: a text anywhere, or a regular expression.
@@ -86,7 +127,7 @@ impl Parser<'_> {
                 self.advance()?;
                 Ok(matcher)
             }
-            Token::Symbol("/") => self.regex().map(Matcher::Regex),
+            Token::Symbol("/") => Ok(Matcher::Regex(self.regex()?.0)),
             _ => Err(self.expected("a text in quotes or a /regular expression/")),
         }
     }
@@ -104,56 +145,6 @@ impl Parser<'_> {
                 return Ok(elements);
             }
         }
-    }
-
-    fn sum(&mut self) -> Result<Expression, QueryError> {
-        let mut left = self.product()?;
-        loop {
-            let operation = match self.token {
-                Token::Symbol("+") => Arithmetic::Add,
-                Token::Symbol("-") => Arithmetic::Subtract,
-                _ => return Ok(left),
-            };
-            self.operator()?;
-            left = Expression::Arithmetic(Box::new(left), operation, Box::new(self.product()?));
-        }
-    }
-
-    fn product(&mut self) -> Result<Expression, QueryError> {
-        let mut left = self.power()?;
-        loop {
-            let operation = match self.token {
-                Token::Symbol("*") => Arithmetic::Multiply,
-                Token::Symbol("/") => Arithmetic::Divide,
-                Token::Symbol("%") => Arithmetic::Remainder,
-                _ => return Ok(left),
-            };
-            self.operator()?;
-            left = Expression::Arithmetic(Box::new(left), operation, Box::new(self.power()?));
-        }
-    }
-
-    /// `a ^ b ^ c` is `a ^ (b ^ c)`.
-    fn power(&mut self) -> Result<Expression, QueryError> {
-        let mut parts = vec![self.signed()?];
-        while self.is_symbol("^") {
-            self.operator()?;
-            parts.push(self.signed()?);
-        }
-        let last = parts.pop().unwrap_or(Expression::Constant(Value::Null));
-        let raise =
-            |exponent, base| Expression::Arithmetic(Box::new(base), Arithmetic::Power, Box::new(exponent));
-        Ok(parts.into_iter().rev().fold(last, raise))
-    }
-
-    /// Goes past an arithmetic operator.
-    fn operator(&mut self) -> Result<(), QueryError> {
-        self.operators += 1;
-        if self.operators > MAX_OPERATORS {
-            let message = format!("a query has at most {MAX_OPERATORS} arithmetic operators");
-            return Err(self.error(self.span.clone(), message));
-        }
-        self.advance().map(drop)
     }
 
     fn signed(&mut self) -> Result<Expression, QueryError> {
@@ -338,13 +329,52 @@ fn negate(inner: Expression, negated: bool) -> Expression {
     }
 }
 
-/// A single part as it is, several of them joined.
-fn alone(mut parts: Vec<Expression>, join: fn(Vec<Expression>) -> Expression) -> Expression {
-    match (parts.pop(), parts.is_empty()) {
-        (Some(only), true) => only,
-        (last, _) => {
-            parts.extend(last);
-            join(parts)
+/// One list of parts from two sides of `and` or `or`, the left one being a list of such parts already or none.
+fn joined(
+    left: Expression,
+    right: Expression,
+    parts: fn(Expression) -> Result<Vec<Expression>, Expression>,
+) -> Vec<Expression> {
+    let mut list = parts(left).unwrap_or_else(|other| vec![other]);
+    list.push(right);
+    list
+}
+
+/// What stands between two operands, or after the first of them.
+#[derive(Debug, Clone, Copy)]
+enum Operator {
+    Or,
+    And,
+    /// `not like`, `not in`
+    Not,
+    Like,
+    In,
+    Compare(Comparison),
+    Arithmetic(Arithmetic),
+}
+
+/// How much operators bind, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Binding {
+    Or,
+    And,
+    Comparison,
+    Sum,
+    Product,
+    Power,
+}
+
+impl Operator {
+    fn binding(self) -> Binding {
+        match self {
+            Operator::Or => Binding::Or,
+            Operator::And => Binding::And,
+            Operator::Not | Operator::Like | Operator::In | Operator::Compare(_) => Binding::Comparison,
+            Operator::Arithmetic(Arithmetic::Add | Arithmetic::Subtract) => Binding::Sum,
+            Operator::Arithmetic(Arithmetic::Multiply | Arithmetic::Divide | Arithmetic::Remainder) => {
+                Binding::Product
+            }
+            Operator::Arithmetic(Arithmetic::Power) => Binding::Power,
         }
     }
 }

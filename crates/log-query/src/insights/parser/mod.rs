@@ -18,8 +18,8 @@ pub(super) const MAX_CHARS: usize = 10_000;
 /// How deep expressions may nest. The service names no limit.
 const MAX_DEPTH: usize = 64;
 
-/// How many arithmetic operators a query may have: each is one level of the tree that a row is worked out along.
-const MAX_OPERATORS: usize = 256;
+/// How many operators a query may have: each may be one level of the tree that a row is worked out along.
+const MAX_OPERATIONS: usize = 256;
 
 /// How many `stats` a query may have (the service's own limit).
 const MAX_STATS: usize = 2;
@@ -45,8 +45,8 @@ struct Parser<'q> {
     /// Where the word before it ended.
     end: usize,
     depth: usize,
-    /// Arithmetic operators so far.
-    operators: usize,
+    /// Operators so far.
+    operations: usize,
     stages: Vec<Stage>,
     /// The fields that the next command can name.
     scope: Scope,
@@ -80,7 +80,7 @@ impl<'q> Parser<'q> {
             span: 0..0,
             end: 0,
             depth: 0,
-            operators: 0,
+            operations: 0,
             stages: Vec::new(),
             scope: Scope::default(),
             events: None,

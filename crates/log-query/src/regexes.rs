@@ -1,4 +1,4 @@
-//! Which substrings a text must contain if a regular expression is to match it.
+//! Regular expressions: which substrings a text must contain if one is to match, and what is wrong with one.
 
 use regex_syntax::hir::{Hir, HirKind};
 
@@ -27,6 +27,18 @@ fn collect(hir: &Hir, literals: &mut Vec<String>) {
         | HirKind::Class(_)
         | HirKind::Look(_)
         | HirKind::Empty => {}
+    }
+}
+
+/// What is wrong with an expression, in one line.
+pub(crate) fn complaint(error: &regex::Error) -> String {
+    match error {
+        regex::Error::CompiledTooBig(_) => "it would take too much memory".to_owned(),
+        // The last line tells what, those before it show where.
+        other => {
+            let text = other.to_string();
+            text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+        }
     }
 }
 
