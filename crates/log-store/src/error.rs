@@ -1,10 +1,12 @@
 //! Why a store could not do what was asked.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Why a store could not do what was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process has the directory open.
     #[error("the log store {} is in use by another process", dir.display())]
@@ -20,23 +22,30 @@ pub enum StoreError {
         /// On which file.
         path: PathBuf,
         /// Why it failed.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// A file does not hold what was written to it. Everything outside of it can still be read.
-    #[error("{} is damaged at byte {offset}: {what}; its readable events remain, the damaged ones are lost", path.display())]
-    Damaged {
-        /// The damaged file.
-        path: PathBuf,
-        /// Where in it.
-        offset: u64,
-        /// What is wrong there.
-        what: String,
-    },
+    #[error("{0}")]
+    Damaged(Damage),
     /// A write failed in a way that leaves unknown what is on the disk.
     #[error("the log store takes no more events since a write failed ({cause}); it must be opened again")]
     WriteFailed {
         /// What went wrong then.
         cause: String,
+    },
+    /// What is in memory cannot be written into segments, and there is no room for more.
+    #[error("the log store takes no more events until those before them can be stored: {cause}")]
+    Behind {
+        /// Why they cannot.
+        cause: String,
+    },
+    /// The list of segments cannot be used, and without it nothing is known to be whole.
+    #[error("the list of segments {} cannot be used: {what}", path.display())]
+    Manifest {
+        /// The list's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
     },
     /// The store was closed.
     #[error("the log store is closed")]
@@ -57,10 +66,32 @@ pub enum StoreError {
     },
 }
 
+/// A place in a file that does not hold what was written there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The damaged file.
+    pub path: PathBuf,
+    /// Where in it.
+    pub offset: u64,
+    /// What is wrong there.
+    pub what: String,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Damage { path, offset, what } = self;
+        write!(
+            out,
+            "{} is damaged at byte {offset}: {what}; the events stored there are lost",
+            path.display()
+        )
+    }
+}
+
 impl StoreError {
     /// For `map_err` on an operation of the file system.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
         let path = path.to_owned();
-        move |source| StoreError::Io { action, path, source }
+        move |source| StoreError::Io { action, path, source: Arc::new(source) }
     }
 }

@@ -1,13 +1,17 @@
 //! Following new events: each subscriber has a bounded queue, and writers never wait for it.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::batch::Batch;
 use crate::{Event, GroupId};
+
+/// Bytes of events that may wait for a subscriber, whatever their number; the last batch may reach beyond.
+const MOST_BYTES: usize = 16 << 20;
 
 /// What a subscriber is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +38,10 @@ struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    events: VecDeque<Event>,
+    /// Batches, and how many of each one's events there was room for.
+    batches: Vec<(Arc<Batch>, usize)>,
+    events: usize,
+    bytes: usize,
     missed: u64,
     closed: bool,
     waker: Option<Waker>,
@@ -43,8 +50,11 @@ struct State {
 impl State {
     /// What there is to tell: first what there was, then what was missed behind it.
     fn take(&mut self) -> Option<Tail> {
-        if !self.events.is_empty() {
-            return Some(Tail::Events(std::mem::take(&mut self.events).into()));
+        if !self.batches.is_empty() {
+            (self.events, self.bytes) = (0, 0);
+            let batches = self.batches.drain(..);
+            let events = batches.flat_map(|(batch, taken)| (0..taken).map(move |index| batch.event(index)));
+            return Some(Tail::Events(events.collect()));
         }
         (self.missed > 0).then(|| Tail::Missed(std::mem::take(&mut self.missed)))
     }
@@ -107,17 +117,12 @@ impl Subscribers {
         Subscription { queue }
     }
 
-    /// Tells whoever asked for `group` of `count` new events, which `events` makes when they are wanted.
-    pub(crate) fn publish<I: Iterator<Item = Event>>(
-        &self,
-        group: GroupId,
-        count: usize,
-        events: impl Fn() -> I,
-    ) {
+    /// Tells whoever asked for its group of new events.
+    pub(crate) fn publish(&self, batch: &Arc<Batch>) {
         self.queues.lock().retain(|queue| {
             let Some(queue) = queue.upgrade() else { return false };
-            if queue.groups.contains(&group) {
-                queue.push(count, events());
+            if queue.groups.contains(&batch.group) {
+                queue.push(batch);
             }
             true
         });
@@ -134,13 +139,17 @@ impl Subscribers {
 }
 
 impl Queue {
-    fn push(&self, count: usize, events: impl Iterator<Item = Event>) {
+    fn push(&self, batch: &Arc<Batch>) {
         let mut state = self.state.lock();
         // Once something was missed nothing follows until the reader knows: it would be told out of order.
-        let room = if state.missed > 0 { 0 } else { self.capacity - state.events.len() };
-        let taken = room.min(count);
-        state.events.extend(events.take(taken));
-        state.missed += (count - taken) as u64;
+        let room = self.capacity.saturating_sub(state.events);
+        let taken = if state.missed > 0 || state.bytes > MOST_BYTES { 0 } else { room.min(batch.len()) };
+        if taken > 0 {
+            state.batches.push((batch.clone(), taken));
+            state.events += taken;
+            state.bytes += batch.memory();
+        }
+        state.missed += (batch.len() - taken) as u64;
         self.wake(&mut state);
     }
 
