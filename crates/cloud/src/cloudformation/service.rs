@@ -15,6 +15,7 @@ use crate::context::Ctx;
 use crate::ec2::Ec2Service;
 use crate::ecs::EcsService;
 use crate::iam::IamService;
+use crate::logs::LogsService;
 use crate::ssm::SsmService;
 
 /// CloudFormation.
@@ -25,6 +26,7 @@ static SERVICES: Services = Services {
     autoscaling: &AutoScalingService,
     iam: &IamService,
     ecs: &EcsService,
+    logs: &LogsService,
     ssm: &SsmService,
 };
 

@@ -16,6 +16,7 @@ use super::{CloudFormationService, run};
 use crate::ec2::Ec2Service;
 use crate::ecs::EcsService;
 use crate::iam::IamService;
+use crate::logs::state::GroupRecord;
 use crate::ssm::SsmService;
 use crate::testing::{Bench, IMAGE, REGION};
 
@@ -295,4 +296,71 @@ fn the_projects_own_example_is_supported() {
     };
     let answer = CloudFormationService.validate_template(&bench.ctx(), ask).unwrap();
     assert_eq!(answer.capabilities, ["CAPABILITY_IAM"]);
+}
+
+const LOGS: &str = r#"
+Parameters:
+  Days: {Type: Number, Default: 7}
+  Name: {Type: String, Default: /web/app}
+Resources:
+  Group:
+    Type: AWS::Logs::LogGroup
+    Properties: {LogGroupName: !Ref Name, RetentionInDays: !Ref Days, Tags: [{Key: Team, Value: !Ref Days}]}
+  Kept: {Type: AWS::Logs::LogGroup, DeletionPolicy: Retain}
+  Stream: {Type: AWS::Logs::LogStream, Properties: {LogGroupName: !Ref Group}}
+Outputs:
+  Arn: {Value: !GetAtt Group.Arn}
+  Stream: {Value: !Ref Stream}
+"#;
+
+#[tokio::test]
+async fn log_groups_are_made_changed_replaced_and_kept() {
+    let bench = Bench::new();
+    regions(&bench);
+    let engine = tokio::spawn(run(Arc::clone(&bench.cloud)));
+    let ctx = bench.ctx();
+    CloudFormationService.create_stack(&ctx, input(LOGS)).unwrap();
+    settled(&bench, "CREATE_COMPLETE").await;
+    let groups = || -> Vec<(String, Option<i32>, Option<String>)> {
+        let records = bench.cloud.store.list::<GroupRecord>(REGION);
+        let row = |group: &Arc<GroupRecord>| {
+            (group.id.clone(), group.retention_days, group.tags.get("Team").map(str::to_owned))
+        };
+        records.iter().map(row).collect()
+    };
+    let seven = ("/web/app".to_owned(), Some(7), Some("7".to_owned()));
+    assert_eq!(groups()[0], seven);
+    let kept = groups()[1].0.clone();
+    assert!(kept.starts_with("base-Kept-"), "{kept}");
+    let outputs = bench.cloud.store.list::<Stack>(REGION)[0].outputs.clone();
+    let told = format!("{outputs:?}");
+    assert!(told.contains(&format!("arn:aws:logs:{REGION}:123456789012:log-group:/web/app:*")), "{told}");
+    assert!(told.contains("base-Stream-"), "{told}");
+
+    let update = |days: &str, name: &str| UpdateStackInput {
+        stack_name: Some("base".into()),
+        use_previous_template: Some(true),
+        parameters: [("Days", days), ("Name", name)]
+            .map(|(key, value)| Parameter {
+                parameter_key: Some(key.into()),
+                parameter_value: Some(value.into()),
+                ..Default::default()
+            })
+            .to_vec(),
+        ..Default::default()
+    };
+    CloudFormationService.update_stack(&ctx, update("30", "/web/app")).unwrap();
+    settled(&bench, "UPDATE_COMPLETE").await;
+    assert_eq!(groups()[0], ("/web/app".to_owned(), Some(30), Some("30".to_owned())));
+    CloudFormationService.update_stack(&ctx, update("30", "/web/two")).unwrap();
+    settled(&bench, "UPDATE_COMPLETE").await;
+    assert_eq!(groups()[0].0, "/web/two", "another name is another group");
+    let refused = CloudFormationService.update_stack(&ctx, update("2", "/web/two")).unwrap_err();
+    assert!(refused.message.contains("2 is not a retention"), "{refused}");
+
+    let delete = DeleteStackInput { stack_name: Some("base".into()), ..Default::default() };
+    CloudFormationService.delete_stack(&ctx, delete).unwrap();
+    bench.until("the stack is gone", |cloud| status(cloud) == "DELETE_COMPLETE").await;
+    assert_eq!(groups(), [(kept, None, None)]);
+    engine.abort();
 }

@@ -20,7 +20,7 @@ mod page;
 mod put;
 mod queries;
 mod reconciler;
-mod retention;
+pub(crate) mod retention;
 pub mod state;
 mod streams;
 mod tagging;
@@ -100,19 +100,21 @@ pub enum Reply {
 pub fn operate(ctx: &Ctx, request: &ParsedRequest) -> Result<Reply, Error> {
     ctx.cloud.logs.faults.meet(&request.operation)?;
     if request.operation == "StartLiveTail" {
-        let session = start_live_tail(ctx, aws_wire::decode_input(request)?)?;
+        let session = LogsService.start_live_tail(ctx, aws_wire::decode_input(request)?)?;
         return Ok(Reply::Tail(Box::new(session)));
     }
     dispatch(&LogsService, ctx, request).map(Reply::Whole)
 }
 
-/// The one operation that answers with a stream, which the service's trait has no form for.
-fn start_live_tail(ctx: &Ctx, input: StartLiveTailRequest) -> Result<live_tail::Session, Error> {
-    live_tail::start(ctx, input)
-}
-
 /// The service.
 pub struct LogsService;
+
+impl LogsService {
+    /// The one operation that answers with a stream, which the trait has no form for.
+    fn start_live_tail(&self, ctx: &Ctx, input: StartLiveTailRequest) -> Result<live_tail::Session, Error> {
+        live_tail::start(ctx, input)
+    }
+}
 
 /// An operation of the API, done by a function of the same input and output.
 macro_rules! operations {

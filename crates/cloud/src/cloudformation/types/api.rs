@@ -4,6 +4,7 @@ use aws_wire::autoscaling::AutoScaling;
 use aws_wire::ec2::Ec2;
 use aws_wire::ecs::Ecs;
 use aws_wire::iam::Iam;
+use aws_wire::logs::Logs;
 use aws_wire::ssm::Ssm;
 
 use crate::context::Ctx;
@@ -18,6 +19,8 @@ pub struct Services {
     pub iam: &'static (dyn Iam<Ctx> + Sync),
     /// ECS.
     pub ecs: &'static (dyn Ecs<Ctx> + Sync),
+    /// CloudWatch Logs.
+    pub logs: &'static (dyn Logs<Ctx> + Sync),
     /// SSM.
     pub ssm: &'static (dyn Ssm<Ctx> + Sync),
 }

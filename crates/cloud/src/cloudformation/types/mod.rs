@@ -23,6 +23,8 @@ mod iam_checks;
 mod iam_instance_profile;
 mod iam_policy;
 mod iam_role;
+mod logs_log_group;
+mod logs_log_stream;
 mod props;
 mod ssm_parameter;
 
@@ -327,6 +329,8 @@ pub fn registry() -> Types<api::Api> {
         .add(iam_instance_profile::InstanceProfile)
         .add(iam_policy::Policy)
         .add(iam_role::Role)
+        .add(logs_log_group::LogGroup)
+        .add(logs_log_stream::LogStream)
         .add(ssm_parameter::Parameter);
     types
 }
