@@ -125,15 +125,9 @@ impl Job {
         is_wanted
     }
 
-    /// Shows results of a job that goes on; false when it is to be given up.
-    pub fn show(&self, results: impl FnOnce() -> Results) -> bool {
-        if self.status() != Status::Running {
-            return false;
-        }
-        // Outside of the lock: others may ask meanwhile.
-        let results = Arc::new(results());
-        self.progress.lock().results = results;
-        true
+    /// Shows results of a job that goes on.
+    pub fn show(&self, results: Results) {
+        self.progress.lock().results = Arc::new(results);
     }
 
     /// Ends it, unless it was stopped before.

@@ -45,15 +45,16 @@ fn carry_out(cloud: &Cloud, job: &Job) {
     let begun = Instant::now();
     let settings = Settings { now: time::now(), limit: job.limit };
     let mut execution = job.query.start(settings);
-    let status = match read(cloud, job, &mut execution, begun) {
-        Ok(status) => status,
+    let ended = read(cloud, job, &mut execution, begun);
+    let ended = ended.and_then(|status| Ok((status, execution.finish()?)));
+    let duration = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+    match ended {
+        Ok((status, results)) => job.end(status, Some(results), duration),
         Err(error) => {
             tracing::warn!(query = job.id, %error, "a query failed");
-            Status::Failed
+            job.end(Status::Failed, None, duration);
         }
-    };
-    let duration = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
-    job.end(status, Some(execution.results()), duration);
+    }
 }
 
 /// Why a query could not be carried to its end.
@@ -83,14 +84,13 @@ fn read(cloud: &Cloud, job: &Job, execution: &mut Execution<'_>, begun: Instant)
             log: &source.log,
             ptr: &ptr,
         };
-        if execution.push(&row)?.is_break() {
-            break;
-        }
+        execution.push(&row)?;
         count += 1;
         if count % BETWEEN_LOOKS == 0 && shown.elapsed() >= SHOW_EVERY {
-            if !job.show(|| execution.results()) {
+            if job.status() != Status::Running {
                 return Ok(Status::Cancelled);
             }
+            job.show(execution.results()?);
             if begun.elapsed() >= MAX_RUN {
                 return Ok(Status::Timeout);
             }
