@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use aws_clients::config;
+pub use aws_clients::{ApiError, Identity, Target};
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::meta::credentials::CredentialsProviderChain;
@@ -10,33 +12,12 @@ use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvi
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
-use aws_config::timeout::TimeoutConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
-use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
-use aws_smithy_http_client::Builder as HttpClient;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use packer_template::config::{AccessConfig, AssumeRole};
-
-/// How long an answer may take. No call that a build makes works for longer than a few seconds; without a limit a
-/// server that hangs would hold up even the cleanup.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Where the caller wants to go, for what the template leaves open.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Target {
-    /// The endpoint of all services; none for AWS's own.
-    pub endpoint: Option<String>,
-    /// An access key's id and secret; none for the user's AWS configuration.
-    pub access_key: Option<(String, String)>,
-    /// The region; none for that of the user's AWS configuration.
-    pub region: Option<String>,
-    /// A profile of the user's AWS configuration.
-    pub profile: Option<String>,
-}
 
 /// Why there is no way to the API.
 #[derive(Debug, thiserror::Error)]
@@ -56,84 +37,6 @@ pub enum SessionError {
     },
 }
 
-/// Why the API did not do what was asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ApiError {
-    /// The service refused.
-    #[error("{code}: {message} ({operation})")]
-    Refused {
-        /// The API's operation.
-        operation: &'static str,
-        /// AWS's error code.
-        code: String,
-        /// The service's own words.
-        message: String,
-    },
-    /// No answer came, or none that could be read.
-    #[error("{operation} got no answer: {reason}")]
-    Unreachable {
-        /// The API's operation.
-        operation: &'static str,
-        /// What happened on the way.
-        reason: String,
-    },
-}
-
-impl ApiError {
-    /// What an SDK's error says: the service's own code and words if it answered, the chain of causes if not.
-    pub fn of<E>(operation: &'static str, error: E) -> Self
-    where
-        E: ProvideErrorMetadata + std::error::Error,
-    {
-        match error.code() {
-            Some(code) => Self::Refused {
-                operation,
-                code: code.to_owned(),
-                message: error.message().unwrap_or("the service gave no reason").to_owned(),
-            },
-            None => Self::Unreachable { operation, reason: causes(&error) },
-        }
-    }
-
-    /// AWS's error code, if the service answered.
-    pub fn code(&self) -> Option<&str> {
-        match self {
-            Self::Refused { code, .. } => Some(code),
-            Self::Unreachable { .. } => None,
-        }
-    }
-
-    /// Whether the service says that the thing is not there (any more, or not yet).
-    pub fn is_not_found(&self) -> bool {
-        self.code().is_some_and(|code| {
-            code.ends_with(".NotFound") || code.ends_with(".Unavailable") || code == "NoSuchEntity"
-        })
-    }
-}
-
-/// The causes of an error, outermost first. Wrappers quote what they wrap: what was said before is not repeated.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut told: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        next = cause.source();
-        if !text.is_empty() && !told.iter().any(|before| before.contains(&text)) {
-            told.push(text);
-        }
-    }
-    told.join(": ")
-}
-
-/// Whom the API takes a session's credentials for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// The account's number.
-    pub account: String,
-    /// The user or role.
-    pub arn: String,
-}
-
 /// A session with the API: clients of one region, and of others with the same credentials.
 #[derive(Clone)]
 pub struct Session {
@@ -141,8 +44,6 @@ pub struct Session {
     pub ec2: aws_sdk_ec2::Client,
     /// IAM.
     pub iam: aws_sdk_iam::Client,
-    /// STS.
-    pub sts: aws_sdk_sts::Client,
     /// The region.
     pub region: String,
     config: SdkConfig,
@@ -159,7 +60,7 @@ impl Session {
     /// When there is no region, or half a key.
     pub async fn open(access: &AccessConfig, target: &Target) -> Result<Self, SessionError> {
         refuse_half_a_key(access)?;
-        let http = HttpClient::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let http = config::http_client();
         let region = region(access, target).await.ok_or(SessionError::NoRegion)?;
         let retry = match access.max_retries {
             Some(retries) => RetryConfig::standard().with_max_attempts(retries + 1),
@@ -168,16 +69,11 @@ impl Session {
         let provider = ProviderConfig::default()
             .with_http_client(http.clone())
             .with_region(Some(Region::new(region.clone())));
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
+        let mut loader = config::loader(http)
             .region(Region::new(region.clone()))
             .retry_config(retry)
-            .timeout_config(TimeoutConfig::builder().read_timeout(READ_TIMEOUT).build())
             .credentials_provider(credentials(access, target, &provider)?);
-        if let Ok(name) = AppName::new("drydock") {
-            loader = loader.app_name(name);
-        }
-        if let Some(endpoint) = access.custom_endpoint_ec2.as_ref().or(target.endpoint.as_ref()) {
+        if let Some(endpoint) = access.custom_endpoint_ec2.as_deref().or(target.endpoint()) {
             loader = loader.endpoint_url(endpoint);
         }
         let mut config = loader.load().await;
@@ -191,7 +87,6 @@ impl Session {
         Self {
             ec2: aws_sdk_ec2::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
-            sts: aws_sdk_sts::Client::new(&config),
             region,
             config,
         }
@@ -201,10 +96,8 @@ impl Session {
     ///
     /// # Errors
     /// When the API refuses them or does not answer.
-    pub async fn caller(&self) -> Result<Caller, ApiError> {
-        let caller = self.sts.get_caller_identity().send().await;
-        let caller = caller.map_err(|error| ApiError::of("GetCallerIdentity", error))?;
-        Ok(Caller { account: caller.account.unwrap_or_default(), arn: caller.arn.unwrap_or_default() })
+    pub async fn caller(&self) -> Result<Identity, ApiError> {
+        Identity::of(&self.config).await
     }
 
     /// The same session in another region.
@@ -226,11 +119,11 @@ fn refuse_half_a_key(access: &AccessConfig) -> Result<(), SessionError> {
 }
 
 async fn region(access: &AccessConfig, target: &Target) -> Option<String> {
-    if let Some(region) = access.region.as_ref().or(target.region.as_ref()) {
-        return Some(region.clone());
+    if let Some(region) = access.region.as_deref().or(target.region()) {
+        return Some(region.to_owned());
     }
     let mut profile = ProfileFileRegionProvider::builder();
-    if let Some(name) = access.profile.as_ref().or(target.profile.as_ref()) {
+    if let Some(name) = access.profile.as_deref().or(target.profile()) {
         profile = profile.profile_name(name);
     }
     let chain =
@@ -247,8 +140,8 @@ fn credentials(
         let key = Credentials::new(id, secret, access.token.clone(), None, "template");
         return Ok(SharedCredentialsProvider::new(key));
     }
-    if let Some((id, secret)) = &target.access_key {
-        return Ok(SharedCredentialsProvider::new(Credentials::new(id, secret, None, None, "target")));
+    if let Some(key) = target.key() {
+        return Ok(key.provider("target"));
     }
     let mut profile = ProfileFileCredentialsProvider::builder().configure(provider);
     if let Some(path) = &access.shared_credentials_file {
@@ -257,7 +150,7 @@ fn credentials(
             .with_file(EnvConfigFileKind::Credentials, path);
         profile = profile.profile_files(files.build());
     }
-    if let Some(name) = access.profile.as_ref().or(target.profile.as_ref()) {
+    if let Some(name) = access.profile.as_deref().or(target.profile()) {
         return Ok(SharedCredentialsProvider::new(profile.profile_name(name).build()));
     }
     let chain =
@@ -296,14 +189,15 @@ async fn assume(role: &AssumeRole, config: SdkConfig) -> SdkConfig {
 
 #[cfg(test)]
 mod tests {
+    use aws_clients::AccessKey;
+
     use super::*;
 
     fn local() -> Target {
-        Target {
-            endpoint: Some("http://127.0.0.1:9".to_owned()),
-            access_key: Some(("LOCAL".to_owned(), "secret".to_owned())),
-            region: Some("eu-west-1".to_owned()),
-            profile: None,
+        Target::Local {
+            endpoint: "http://127.0.0.1:9".to_owned(),
+            region: "eu-west-1".to_owned(),
+            key: AccessKey { id: "LOCAL".to_owned(), secret: "secret".to_owned() },
         }
     }
 
@@ -349,20 +243,5 @@ mod tests {
         let session = Session::open(&AccessConfig::default(), &local()).await.expect("a session");
         let other = session.ec2_in("ap-southeast-2");
         assert_eq!(other.config().region().map(AsRef::as_ref), Some("ap-southeast-2"));
-    }
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("{text}")]
-    struct Layer {
-        text: &'static str,
-        source: Option<Box<Layer>>,
-    }
-
-    #[test]
-    fn causes_are_told_once_each() {
-        let inner = Layer { text: "Connection refused", source: None };
-        let middle = Layer { text: "connect error: Connection refused", source: Some(inner.into()) };
-        let outer = Layer { text: "dispatch failure", source: Some(middle.into()) };
-        assert_eq!(causes(&outer), "dispatch failure: connect error: Connection refused");
     }
 }

@@ -1,5 +1,7 @@
 //! Why something could not be done.
 
+use aws_clients::ApiError;
+use aws_clients::config::NoRegion;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 /// A failure of this crate's.
@@ -24,8 +26,8 @@ pub enum Error {
         reason: String,
     },
     /// The user's AWS configuration has no region.
-    #[error("no region: give --region, set AWS_REGION, or `aws configure set region`")]
-    NoRegion,
+    #[error(transparent)]
+    NoRegion(#[from] NoRegion),
     /// The template cannot be deployed.
     #[error("{0}")]
     Template(String),
@@ -52,54 +54,20 @@ impl Error {
     }
 }
 
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::Refused { operation, code, message } => Self::Refused { operation, code, message },
+            ApiError::Unreachable { operation, reason } => Self::Unreachable { operation, reason },
+        }
+    }
+}
+
 /// Turns an SDK's error into ours: the service's own code and words where it answered, the whole chain of
 /// causes where it did not.
 pub fn sdk<E>(operation: &'static str, error: E) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error,
 {
-    match (error.code(), error.message()) {
-        (Some(code), message) => Error::Refused {
-            operation,
-            code: code.to_owned(),
-            message: message.unwrap_or("the service gave no reason").to_owned(),
-        },
-        (None, _) => Error::Unreachable { operation, reason: causes(&error) },
-    }
-}
-
-/// The causes of an error, outermost first, each said once. Wrappers quote what they wrap: what an outer cause has
-/// said already is not repeated.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut told: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        next = cause.source();
-        if !text.is_empty() && !told.iter().any(|before| before.contains(&text)) {
-            told.push(text);
-        }
-    }
-    told.join(": ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("{text}")]
-    struct Layer {
-        text: &'static str,
-        source: Option<Box<Layer>>,
-    }
-
-    #[test]
-    fn causes_are_told_once_each() {
-        let inner = Layer { text: "Connection refused (os error 111)", source: None };
-        let middle =
-            Layer { text: "connect error: Connection refused (os error 111)", source: Some(inner.into()) };
-        let outer = Layer { text: "dispatch failure", source: Some(middle.into()) };
-        assert_eq!(causes(&outer), "dispatch failure: connect error: Connection refused (os error 111)");
-    }
+    ApiError::of(operation, error).into()
 }

@@ -1,6 +1,6 @@
 //! Deploys stacks over the AWS API: plans by change set, executes, follows what happens, and verifies.
 //!
-//! Nothing here knows whether the other end is AWS or the local cloud; only [`clients::Target`] does.
+//! Nothing here knows whether the other end is AWS or the local cloud; only [`aws_clients::Target`] does.
 
 pub mod clients;
 pub mod deploy;
@@ -11,5 +11,5 @@ pub mod instances;
 pub mod phase;
 pub mod verify;
 
-pub use clients::{Clients, Target};
+pub use clients::Clients;
 pub use error::Error;

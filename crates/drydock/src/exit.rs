@@ -44,7 +44,7 @@ impl Failure {
 impl From<deployer::Error> for Failure {
     fn from(error: deployer::Error) -> Self {
         let code = match &error {
-            deployer::Error::NoRegion | deployer::Error::Template(_) => CONFIG,
+            deployer::Error::NoRegion(_) | deployer::Error::Template(_) => CONFIG,
             deployer::Error::Refused { .. } | deployer::Error::ChangeSet { .. } => SERVICE,
             deployer::Error::Unreachable { .. } | deployer::Error::NoStack(_) => FAILED,
         };

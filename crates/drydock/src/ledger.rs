@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use builder::aws::{Session, Target};
+use aws_clients::Target;
+use builder::aws::Session;
 use builder::build::{BuildOutcome, Outcome, Plan, PlannedBuild};
 use builder::history::{self, Beginning, Store};
 use builder::inputs;

@@ -1,7 +1,7 @@
 //! Which cloud a command talks to: the local one by default, AWS when asked.
 
-use deployer::clients::Identity;
-use deployer::{Clients, Target};
+use aws_clients::{AccessKey, Identity, Target};
+use deployer::Clients;
 
 use crate::exit::Failure;
 use crate::prompt;
@@ -49,7 +49,7 @@ impl TargetArgs {
     /// # Errors
     /// When the target cannot be reached.
     pub async fn clients(&self) -> Result<Clients, Failure> {
-        Ok(Clients::new(&self.target().await?).await?)
+        Ok(Clients::new(&self.resolve().await?).await?)
     }
 
     /// Clients for a command that changes something: on AWS shows account and region and asks first.
@@ -62,24 +62,6 @@ impl TargetArgs {
             self.confirm_in(&[clients.identity().await?], what)?;
         }
         Ok(clients)
-    }
-
-    /// The same target for image builds, which have credentials and regions of their own where the template says so.
-    ///
-    /// # Errors
-    /// When the local cloud does not run.
-    pub async fn builder(&self) -> Result<builder::aws::Target, Failure> {
-        Ok(match self.target().await? {
-            Target::Local { endpoint, region, access_key_id, secret_access_key } => builder::aws::Target {
-                endpoint: Some(endpoint),
-                access_key: Some((access_key_id, secret_access_key)),
-                region: Some(region),
-                profile: None,
-            },
-            Target::Aws { profile, region } => {
-                builder::aws::Target { endpoint: None, access_key: None, region, profile }
-            }
-        })
     }
 
     /// Shows whose accounts are about to be changed and asks once.
@@ -100,7 +82,11 @@ impl TargetArgs {
         )
     }
 
-    async fn target(&self) -> Result<Target, Failure> {
+    /// The other end of the API, as the options and the environment say.
+    ///
+    /// # Errors
+    /// When the local cloud does not run.
+    pub async fn resolve(&self) -> Result<Target, Failure> {
         if self.target == Where::Aws {
             return Ok(Target::Aws { profile: self.profile.clone(), region: self.region.clone() });
         }
@@ -116,8 +102,7 @@ impl TargetArgs {
             return Ok(Target::Local {
                 endpoint: local.endpoint,
                 region: self.region.clone().unwrap_or(local.region),
-                access_key_id: local.access_key_id,
-                secret_access_key: local.secret_access_key,
+                key: AccessKey { id: local.access_key_id, secret: local.secret_access_key },
             });
         };
         Ok(Target::Local {
@@ -127,8 +112,10 @@ impl TargetArgs {
                 .clone()
                 .or_else(|| variable("AWS_DEFAULT_REGION"))
                 .unwrap_or_else(|| "us-east-1".to_owned()),
-            access_key_id: variable("AWS_ACCESS_KEY_ID").unwrap_or_else(|| "drydock".to_owned()),
-            secret_access_key: variable("AWS_SECRET_ACCESS_KEY").unwrap_or_else(|| "drydock".to_owned()),
+            key: AccessKey {
+                id: variable("AWS_ACCESS_KEY_ID").unwrap_or_else(|| "drydock".to_owned()),
+                secret: variable("AWS_SECRET_ACCESS_KEY").unwrap_or_else(|| "drydock".to_owned()),
+            },
         })
     }
 }

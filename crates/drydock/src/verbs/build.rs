@@ -3,12 +3,12 @@
 use std::io::{Stdout, stdout};
 use std::sync::Arc;
 
+use aws_clients::{Identity, Target};
 use builder::aws::Session;
 use builder::build::{self, Outcome, Plan, Settings};
 use builder::selection::Names;
 use builder::steps::OnError;
 use builder::ui::{Console, JsonLines, Kind, Line, MachineReadable, Text};
-use deployer::clients::Identity;
 use serde::Serialize;
 
 use super::watch;
@@ -134,7 +134,7 @@ impl Args {
     }
 
     async fn settings(&self, plan: &Plan) -> Result<Settings, Failure> {
-        let target = self.target.builder().await?;
+        let target = self.target.resolve().await?;
         if self.target.target == Where::Aws {
             self.confirm(plan, &target).await?;
         }
@@ -152,13 +152,12 @@ impl Args {
     }
 
     /// Shows whose accounts the builds work in, as their own credentials tell, and asks once.
-    async fn confirm(&self, plan: &Plan, target: &builder::aws::Target) -> Result<(), Failure> {
+    async fn confirm(&self, plan: &Plan, target: &Target) -> Result<(), Failure> {
         let mut accounts: Vec<Identity> = Vec::new();
         for build in &plan.builds {
             let session = Session::open(&build.config.access, target).await;
             let session = session.map_err(|error| Failure::config(format!("{}: {error}", build.name)))?;
-            let caller = session.caller().await.map_err(|error| Failure::failed(error.to_string()))?;
-            let account = Identity { account: caller.account, arn: caller.arn, region: session.region };
+            let account = session.caller().await.map_err(|error| Failure::failed(error.to_string()))?;
             if !accounts.contains(&account) {
                 accounts.push(account);
             }

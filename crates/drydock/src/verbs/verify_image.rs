@@ -90,7 +90,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     if args.target.target == Where::Aws && args.instance.is_none() {
         args.target.clients_to_change(&format!("launch an instance of {subject}")).await?;
     }
-    let session = Session::open(&AccessConfig::default(), &args.target.builder().await?).await;
+    let session = Session::open(&AccessConfig::default(), &args.target.resolve().await?).await;
     let session = session.map_err(|error| Failure::config(error.to_string()))?;
     let progress = Progress { shown: args.output.output == Format::Text };
     let cancel =

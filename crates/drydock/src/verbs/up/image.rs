@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use aws_clients::Target;
 use aws_sdk_ec2::types::{Filter, Image, Tag};
 use builder::build::{self, Plan, PlannedBuild, Settings};
 use builder::history::{CHECKS_TAG, INPUTS_TAG};
@@ -91,12 +92,7 @@ impl ImagePlan {
     ///
     /// # Errors
     /// When the build fails; that has been told.
-    pub async fn make(
-        &self,
-        target: builder::aws::Target,
-        rebuild: bool,
-        context: &Setting<'_>,
-    ) -> Result<Amis, Failure> {
+    pub async fn make(&self, target: Target, rebuild: bool, context: &Setting<'_>) -> Result<Amis, Failure> {
         let entry = Entry::begin(self.build(), &self.loaded, &target).await?;
         if !rebuild && let Some(amis) = self.unchanged(&entry).await? {
             for (region, ami) in &amis {
@@ -122,12 +118,7 @@ impl ImagePlan {
         Ok(Some(amis))
     }
 
-    async fn run(
-        &self,
-        entry: &Entry,
-        target: builder::aws::Target,
-        context: &Setting<'_>,
-    ) -> Result<Amis, Failure> {
+    async fn run(&self, entry: &Entry, target: Target, context: &Setting<'_>) -> Result<Amis, Failure> {
         let console = console(context.output);
         let host = &self.plan.context.host;
         let settings = Settings {

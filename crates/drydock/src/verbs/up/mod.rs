@@ -153,7 +153,7 @@ impl Up {
         let building = Arc::new(AtomicBool::new(true));
         let cancel = interrupt(building.clone())?;
         let context = Setting { notes: &self.notes, output: self.output, cancel: &cancel };
-        let amis = image.make(self.target.builder().await?, self.rebuild, &context).await?;
+        let amis = image.make(self.target.resolve().await?, self.rebuild, &context).await?;
         let checks = project.image.as_ref().and_then(|half| half.checks.as_deref());
         if let (Some(checks), Some(ami)) = (checks, amis.get(&clients.region)) {
             image.check(clients, ami, checks, &self.target, &context).await?;
