@@ -1,6 +1,10 @@
 //! Exit codes: those of the AWS CLI, which Drydock's users know. ("AWS CLI return codes" in the AWS CLI user guide.)
 //! The verbs that Packer has, too, end with Packer's.
 
+use aws_clients::ApiError;
+use log_viewer::query::QueryError;
+use log_viewer::selection::SelectionError;
+
 /// Everything went as asked.
 pub const OK: u8 = 0;
 /// The command line is not understood.
@@ -11,6 +15,9 @@ pub const CONFIG: u8 = 253;
 pub const SERVICE: u8 = 254;
 /// What was asked for did not come about: a deployment failed, a check does not hold.
 pub const FAILED: u8 = 255;
+
+/// The user pressed Ctrl-C: what a shell makes of a program that SIGINT has ended.
+pub const INTERRUPTED: u8 = 130;
 
 /// Whatever went wrong, where Packer would have been asked.
 pub const PACKER: u8 = 1;
@@ -47,6 +54,34 @@ impl From<deployer::Error> for Failure {
             deployer::Error::NoRegion(_) | deployer::Error::Template(_) => CONFIG,
             deployer::Error::Refused { .. } | deployer::Error::ChangeSet { .. } => SERVICE,
             deployer::Error::Unreachable { .. } | deployer::Error::NoStack(_) => FAILED,
+        };
+        Self { code, message: Some(error.to_string()) }
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        let code = if error.code().is_some() { SERVICE } else { FAILED };
+        Self { code, message: Some(error.to_string()) }
+    }
+}
+
+impl From<SelectionError> for Failure {
+    fn from(error: SelectionError) -> Self {
+        match error {
+            SelectionError::Api(error) => error.into(),
+            SelectionError::Name(error) => Self::failed(error.to_string()),
+        }
+    }
+}
+
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Self {
+        let code = match error {
+            QueryError::Api(error) => return error.into(),
+            QueryError::Malformed { .. } => SERVICE,
+            QueryError::Ended(_) => FAILED,
+            QueryError::Interrupted => INTERRUPTED,
         };
         Self { code, message: Some(error.to_string()) }
     }

@@ -29,6 +29,7 @@ use exit::Failure;
     after_help = "Examples:
   drydock up examples/ecs-cluster         deploy the example and verify it
   drydock instances ls                    its machines
+  drydock logs --follow                   what they log
   drydock instances exec i-0123… -- docker info
   drydock exec -- packer build packer.json  any tool, as if the local cloud were AWS
   drydock down examples/ecs-cluster       delete it again
@@ -49,6 +50,7 @@ enum Verb {
     Deploy(verbs::deploy::Args),
     Events(verbs::events::Args),
     Verify(verbs::verify::Args),
+    Logs(Box<verbs::logs::Args>),
     Instances(verbs::instances::Args),
     Image(verbs::image::Args),
     Cloud(verbs::cloud::Args),
@@ -115,6 +117,7 @@ async fn dispatch(verb: Verb) -> Result<Option<verbs::exec::Prepared>, Failure> 
         Verb::Deploy(args) => verbs::deploy::run(args).await,
         Verb::Events(args) => verbs::events::run(args).await,
         Verb::Verify(args) => verbs::verify::run(args).await,
+        Verb::Logs(args) => verbs::logs::run(*args).await,
         Verb::Instances(args) => verbs::instances::run(args).await,
         Verb::Image(args) => verbs::image::run(args).await,
         Verb::Cloud(args) => verbs::cloud::run(args).await,

@@ -27,6 +27,9 @@ pub enum QueryError {
     /// The service gave up.
     #[error("the query ended as {0}")]
     Ended(String),
+    /// The user has ended it.
+    #[error("the query was stopped")]
+    Interrupted,
     /// The API cannot be asked, or refuses.
     #[error(transparent)]
     Api(#[from] ApiError),
@@ -65,7 +68,7 @@ async fn finish(logs: &dyn Logs, id: &str) -> Result<QueryResults, QueryError> {
             () = tokio::time::sleep(LOOK) => {}
             _ = tokio::signal::ctrl_c() => {
                 logs.stop_query(id).await?;
-                return Err(QueryError::Ended("Cancelled".to_owned()));
+                return Err(QueryError::Interrupted);
             }
         }
     }

@@ -5,9 +5,11 @@ mod live;
 mod plain;
 
 use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::time::Instant;
 
 use deployer::follow::{Observer, Outcome, Progress};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -33,6 +35,16 @@ pub struct OutputArgs {
 /// Whether to colour what is printed: on a terminal, unless the user says no.
 pub fn coloured() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Whether the other end of standard output, a pipe, is closed. Who writes nothing for a while would not notice.
+pub fn nobody_reads() -> bool {
+    let stdout = std::io::stdout();
+    let mut fds = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+    match poll(&mut fds, PollTimeout::ZERO) {
+        Ok(_) => fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLERR)),
+        Err(_) => false,
+    }
 }
 
 /// Shows a stack operation as it happens.

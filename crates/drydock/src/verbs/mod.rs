@@ -10,6 +10,7 @@ pub mod image;
 pub mod image_history;
 pub mod inspect;
 pub mod instances;
+pub mod logs;
 pub mod up;
 pub mod validate;
 pub mod verify;

@@ -33,6 +33,12 @@ pub trait Screen: Send {
     /// When it cannot be written.
     fn show(&mut self, event: &Event) -> io::Result<()>;
 
+    /// Writes what has not been written yet.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn finish(&mut self) -> io::Result<()>;
+
     /// Says something about the following itself.
     fn note(&mut self, text: &str);
 

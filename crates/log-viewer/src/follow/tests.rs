@@ -28,6 +28,10 @@ impl Screen for TestScreen {
         Ok(())
     }
 
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     fn note(&mut self, text: &str) {
         self.0.notes.lock().unwrap().push(text.to_owned());
     }

@@ -55,6 +55,10 @@ impl<W: Write + Send> Screen for JsonLines<W> {
         self.out.write_all(&line)
     }
 
+    fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     fn note(&mut self, text: &str) {
         (self.notes)(text);
     }

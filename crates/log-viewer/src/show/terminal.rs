@@ -92,6 +92,10 @@ impl<W: Write + Send> Screen for Terminal<W> {
         self.out.write_all(text.as_bytes())
     }
 
+    fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     fn note(&mut self, text: &str) {
         (self.notes)(text);
     }

@@ -63,6 +63,10 @@ impl<W: Write + Send> Screen for Plain<W> {
         self.out.write_all(line.as_bytes())
     }
 
+    fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     fn note(&mut self, text: &str) {
         (self.notes)(text);
     }
