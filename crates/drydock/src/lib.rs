@@ -1,6 +1,7 @@
 //! The command line of Drydock: one file per verb in [`verbs`].
 
 mod exit;
+mod init;
 mod interrupt;
 mod ledger;
 mod manifest;
@@ -27,6 +28,7 @@ use exit::Failure;
     version,
     max_term_width = 100,
     after_help = "Examples:
+  drydock init shop                       write a repository with an image and a cluster
   drydock up examples/ecs-cluster         deploy the example and verify it
   drydock instances ls                    its machines
   drydock logs --follow                   what they log
@@ -42,6 +44,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Init(verbs::init::Args),
     Up(verbs::up::Args),
     Build(Box<verbs::build::Args>),
     Validate(verbs::validate::Args),
@@ -109,6 +112,7 @@ pub fn run() -> u8 {
 async fn dispatch(verb: Verb) -> Result<Option<verbs::exec::Prepared>, Failure> {
     match verb {
         Verb::Exec(args) => return verbs::exec::prepare(args).await.map(Some),
+        Verb::Init(args) => verbs::init::run(args).await,
         Verb::Up(args) => verbs::up::run(args).await,
         Verb::Build(args) => verbs::build::run(*args).await,
         Verb::Validate(args) => verbs::validate::run(args).await,

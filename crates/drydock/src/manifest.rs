@@ -126,14 +126,15 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// The stack's parameters: the file's, then the manifest's own.
+    /// The stack's parameters: those of the file, or of the one `chosen` in its place, then the manifest's own.
     ///
     /// # Errors
     /// When the file cannot be read, or a value is neither text, number, boolean nor a list of them.
-    pub fn parameters(&self) -> Result<BTreeMap<String, String>, Failure> {
-        let mut all = match &self.stack.parameter_file {
-            Some(file) => parameters::file(&self.dir.join(file))?,
-            None => BTreeMap::new(),
+    pub fn parameters(&self, chosen: Option<&Path>) -> Result<BTreeMap<String, String>, Failure> {
+        let mut all = match (chosen, &self.stack.parameter_file) {
+            (Some(chosen), _) => parameters::file(chosen)?,
+            (None, Some(file)) => parameters::file(&self.dir.join(file))?,
+            (None, None) => BTreeMap::new(),
         };
         for (key, value) in &self.stack.parameters {
             let text = parameter(value).ok_or_else(|| {
@@ -182,7 +183,7 @@ mod tests {
         )
         .unwrap();
         let manifest = Manifest::read(dir.path()).unwrap();
-        let parameters = manifest.parameters().unwrap();
+        let parameters = manifest.parameters(None).unwrap();
         assert_eq!(parameters["Count"], "3");
         assert_eq!(parameters["Subnets"], "subnet-a,subnet-b");
         assert_eq!(parameters["VpcId"], "vpc-1");

@@ -38,6 +38,8 @@ use crate::Cloud;
 use crate::context::Ctx;
 use crate::store::Kinds;
 
+pub use regions::names as region_names;
+
 /// Makes the store able to load EC2's records.
 pub fn kinds(kinds: &mut Kinds) {
     kinds

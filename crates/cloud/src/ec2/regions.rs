@@ -63,6 +63,11 @@ fn find(region: &str) -> Option<&'static Place> {
     REGIONS.iter().find(|place| place.name == region)
 }
 
+/// The names of the regions there are.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    REGIONS.iter().map(|place| place.name)
+}
+
 /// The names of a region's availability zones; none if there is no such region.
 pub fn zones(region: &str) -> Vec<String> {
     find(region).map(|place| place.zone_names().collect()).unwrap_or_default()

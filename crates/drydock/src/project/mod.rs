@@ -138,8 +138,11 @@ impl Project {
     }
 
     fn take_manifest(&mut self, manifest: Manifest, choices: &Choices) -> Result<(), Failure> {
-        let given = manifest.parameters()?;
-        let template = TemplateFile::read(&manifest.template())?;
+        let given = manifest.parameters(choices.parameter_file.as_deref())?;
+        let template = match &choices.template_file {
+            Some(chosen) => TemplateFile::read(chosen)?,
+            None => TemplateFile::read(&manifest.template())?,
+        };
         let Manifest { stack, build, image, adopt, dir } = manifest;
         if let Some(section) = build {
             let half = described_image(&dir, section, choices)?;
@@ -346,7 +349,7 @@ fn folder_name(dir: &Path) -> Result<String, Failure> {
 }
 
 /// CloudFormation's rule for names of stacks: a letter, then letters, digits and hyphens, 128 at most.
-fn is_stack_name(name: &str) -> bool {
+pub fn is_stack_name(name: &str) -> bool {
     name.len() <= 128
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
@@ -424,6 +427,31 @@ mod tests {
         );
         assert_eq!(half.checks, Some(root.path().join("checks.toml")));
         assert!(project.described);
+    }
+
+    #[test]
+    fn chosen_files_take_the_place_of_the_manifests() {
+        let root = tree(&[
+            ("stack.yml", STACK),
+            ("other.yml", &STACK.replace("AppImageId", "Other")),
+            ("dev.cfg", "A=dev\nB=dev\n"),
+            ("prod.cfg", "A=prod\n"),
+            (
+                "drydock.toml",
+                "[stack]\nname = 's'\ntemplate = 'stack.yml'\nparameter_file = 'dev.cfg'\nparameters = { C = 1 }\n",
+            ),
+        ]);
+        let choices = Choices {
+            parameter_file: Some(root.path().join("prod.cfg")),
+            template_file: Some(root.path().join("other.yml")),
+            parameter: vec!["D=2".into()],
+            ..Choices::default()
+        };
+        let stack = Project::read(&[root.path().to_owned()], &choices).unwrap().stack.unwrap();
+        let given: Vec<(&str, &str)> =
+            stack.parameters.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        assert_eq!(given, [("A", "prod"), ("C", "1"), ("D", "2")]);
+        assert!(stack.template.text.contains("Other"));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! `drydock image`: the machine images of a local cloud.
 
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use machine::images::{Addition, Image, ImageState, ImageStore, NewImage, cache_dir};
+use machine::images::{Addition, Image, ImageState, ImageStore, NewImage, Recipe, cache_dir};
 
 use super::image_history;
 use crate::exit::Failure;
@@ -21,6 +23,7 @@ const BASE: &str = "ecs-base";
   drydock image create web --from ecs-base --add files/firstrun.sh:/home/ec2-user/firstrun.sh
   drydock image import rootfs.tar --name mine
   drydock image history ami-0123456789abcdef0
+  drydock image guest files/drydock-guest
   drydock image ls")]
 pub struct Args {
     #[command(subcommand)]
@@ -38,6 +41,15 @@ enum Verb {
     /// Makes an image of a root file system in a tar file
     Import(Import),
     History(Box<image_history::Args>),
+    /// Writes the static program that is firstrun, the log agent and the CloudFormation helpers inside instances, to be
+    /// put into an image on AWS
+    Guest(Guest),
+}
+
+#[derive(Debug, clap::Args)]
+struct Guest {
+    /// Where to
+    file: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -96,6 +108,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         Verb::Rm(args) => remove(&args).await,
         Verb::Import(args) => import(args),
         Verb::History(args) => image_history::run(*args).await,
+        Verb::Guest(args) => guest(&args.file),
     }
 }
 
@@ -198,13 +211,27 @@ pub async fn ensure_made(
     Ok(())
 }
 
-/// Makes the base image, or finds it; a minute of work the first time on a machine.
-async fn make_base(state: &Path, say: &mut dyn FnMut(&str)) -> Result<Image, Failure> {
-    let recipe = recipe::recipe().ok_or_else(|| {
+fn built_in() -> Result<Recipe, Failure> {
+    recipe::recipe().ok_or_else(|| {
         Failure::failed(
             "this drydock was built without the guest binary that images need; build it with `make build`",
         )
-    })?;
+    })
+}
+
+/// Writes the guest binary, beside first: what is at `file` is either old or whole.
+fn guest(file: &Path) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::failed(format!("{}: {error}", file.display()));
+    let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let executable = std::fs::Permissions::from_mode(0o755);
+    let mut beside = tempfile::Builder::new().permissions(executable).tempfile_in(folder).map_err(failed)?;
+    beside.write_all(&built_in()?.guest).map_err(failed)?;
+    beside.persist(file).map(drop).map_err(|error| failed(error.error))
+}
+
+/// Makes the base image, or finds it; a minute of work the first time on a machine.
+async fn make_base(state: &Path, say: &mut dyn FnMut(&str)) -> Result<Image, Failure> {
+    let recipe = built_in()?;
     let store = ImageStore::open(state)?;
     Ok(tokio::task::block_in_place(|| store.create_base(&recipe, &cache_dir(), say))?)
 }

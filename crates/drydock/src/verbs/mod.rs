@@ -8,6 +8,7 @@ pub mod events;
 pub mod exec;
 pub mod image;
 pub mod image_history;
+pub mod init;
 pub mod inspect;
 pub mod instances;
 pub mod logs;
