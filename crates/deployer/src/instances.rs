@@ -205,11 +205,13 @@ pub async fn console(clients: &Clients, instance_id: &str) -> Result<String, Err
 async fn registered(clients: &Clients, resources: &[StackResource]) -> Result<BTreeSet<String>, Error> {
     let mut ids = BTreeSet::new();
     for cluster in physical_ids(resources, "AWS::ECS::Cluster").into_values() {
-        for instance in container_instances(clients, cluster).await? {
-            if instance.agent_connected() {
-                ids.extend(instance.ec2_instance_id);
-            }
-        }
+        let found = match container_instances(clients, cluster).await {
+            // The stack's deletion has got to it since its resources were listed.
+            Err(error) if error.code() == Some("ClusterNotFoundException") => Vec::new(),
+            found => found?,
+        };
+        let connected = found.into_iter().filter(|instance| instance.agent_connected());
+        ids.extend(connected.filter_map(|instance| instance.ec2_instance_id));
     }
     Ok(ids)
 }
