@@ -14,6 +14,29 @@ pub(crate) enum Step {
     Index(usize),
     /// Every element of an array.
     Every,
+    /// A part of a flattened name: the member of an object, or the element of an array if it is a number.
+    Part(String, Option<usize>),
+}
+
+impl Step {
+    fn is_to_key(&self, key: &str) -> bool {
+        match self {
+            Step::Key(name) | Step::Part(name, _) => name == key,
+            Step::Index(_) | Step::Every => false,
+        }
+    }
+
+    fn is_to_element(&self, element: usize) -> bool {
+        match self {
+            Step::Index(index) | Step::Part(_, Some(index)) => *index == element,
+            Step::Every => true,
+            Step::Key(_) | Step::Part(_, None) => false,
+        }
+    }
+
+    fn is_into_array(&self) -> bool {
+        matches!(self, Step::Index(_) | Step::Every | Step::Part(_, Some(_)))
+    }
 }
 
 /// The ways to the values that are wanted, as a tree.
@@ -28,15 +51,7 @@ pub(crate) struct Tree {
 struct Node {
     /// The number of the value that is here.
     slot: Option<usize>,
-    keys: Vec<(String, Node)>,
-    elements: Vec<(Element, Node)>,
-}
-
-/// Which elements of an array a step goes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Element {
-    At(usize),
-    Every,
+    next: Vec<(Step, Node)>,
 }
 
 impl Tree {
@@ -46,13 +61,15 @@ impl Tree {
     }
 
     /// Wants the value at the end of some steps, and gives it a number.
-    pub(crate) fn insert(&mut self, steps: &[Step], slot: usize) {
-        self.root.grow(steps).slot = Some(slot);
+    pub(crate) fn insert(&mut self, steps: impl IntoIterator<Item = Step>, slot: usize) {
+        let end = steps.into_iter().fold(&mut self.root, Node::step);
+        end.slot = Some(slot);
     }
 
     /// Wants the value of a flattened name.
     pub(crate) fn insert_name(&mut self, name: &str, slot: usize) {
-        self.root.grow_name(name, slot);
+        let part = |part: &str| Step::Part(part.to_owned(), part.parse().ok());
+        self.insert(name.split('.').map(part), slot);
     }
 
     /// Reads a text and gives every value found, by its number and as it is written. Says whether the text is JSON:
@@ -65,45 +82,19 @@ impl Tree {
 }
 
 impl Node {
-    /// The node at the end of some steps, made if need be.
-    fn grow(&mut self, steps: &[Step]) -> &mut Node {
-        let Some((step, rest)) = steps.split_first() else { return self };
-        let next = match step {
-            Step::Key(name) => child(&mut self.keys, name.clone()),
-            Step::Index(index) => child(&mut self.elements, Element::At(*index)),
-            Step::Every => child(&mut self.elements, Element::Every),
-        };
-        next.grow(rest)
-    }
-
-    fn grow_name(&mut self, name: &str, slot: usize) {
-        let (first, rest) = name.split_once('.').map_or((name, None), |(first, rest)| (first, Some(rest)));
-        let go_on = |node: &mut Node| match rest {
-            Some(rest) => node.grow_name(rest, slot),
-            None => node.slot = Some(slot),
-        };
-        go_on(child(&mut self.keys, first.to_owned()));
-        if let Ok(index) = first.parse() {
-            go_on(child(&mut self.elements, Element::At(index)));
-        }
-    }
-
-    fn is_leaf(&self) -> bool {
-        self.keys.is_empty() && self.elements.is_empty()
+    /// The node one step on, made if need be.
+    fn step(&mut self, step: Step) -> &mut Node {
+        let known = self.next.iter().position(|(known, _)| *known == step);
+        let at = known.unwrap_or_else(|| {
+            self.next.push((step, Node::default()));
+            self.next.len() - 1
+        });
+        &mut self.next[at].1
     }
 
     fn key(&self, key: &str) -> Option<&Node> {
-        self.keys.iter().find(|(name, _)| name == key).map(|(_, node)| node)
+        self.next.iter().find(|(step, _)| step.is_to_key(key)).map(|(_, node)| node)
     }
-}
-
-fn child<K: PartialEq>(children: &mut Vec<(K, Node)>, key: K) -> &mut Node {
-    let found = children.iter().position(|(known, _)| *known == key);
-    let at = found.unwrap_or_else(|| {
-        children.push((key, Node::default()));
-        children.len() - 1
-    });
-    &mut children[at].1
 }
 
 /// Reads JSON along the tree and skips everything else.
@@ -119,7 +110,7 @@ impl<'m, F: FnMut(usize, &'m str)> Reader<'_, '_, F> {
         if let Some(slot) = self.node.slot {
             (self.found)(slot, raw.get());
         }
-        match self.node.is_leaf() {
+        match self.node.next.is_empty() {
             true => Ok(()),
             false => serde_json::Deserializer::from_str(raw.get()).deserialize_any(self),
         }
@@ -157,14 +148,13 @@ impl<'m, F: FnMut(usize, &'m str)> Visitor<'m> for Reader<'_, '_, F> {
     }
 
     fn visit_seq<A: SeqAccess<'m>>(self, mut array: A) -> Result<(), A::Error> {
-        if self.node.elements.is_empty() {
+        if !self.node.next.iter().any(|(step, _)| step.is_into_array()) {
             while array.next_element::<IgnoredAny>()?.is_some() {}
             return Ok(());
         }
         let mut index = 0;
         while let Some(raw) = array.next_element::<&'m RawValue>()? {
-            let here = |element: Element| element == Element::At(index) || element == Element::Every;
-            for (_, node) in self.node.elements.iter().filter(|(element, _)| here(*element)) {
+            for (_, node) in self.node.next.iter().filter(|(step, _)| step.is_to_element(index)) {
                 let reader = Reader { node, dotted: self.dotted, found: self.found };
                 reader.take(raw).map_err(A::Error::custom)?;
             }

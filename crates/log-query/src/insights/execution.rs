@@ -14,7 +14,7 @@ use super::sorting::Sorting;
 use super::value::Value;
 
 /// How many different rows `dedup` remembers.
-const MAX_DISTINCT: usize = 1_000_000;
+const MAX_DISTINCT: usize = 250_000;
 
 /// What a run needs to know besides the query.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl<'q> Execution<'q> {
         self.statistics.records_scanned += 1;
         self.statistics.bytes_scanned += row.message.len() as u64;
         let mut record = Record { values: row.values(&self.plan.sources), ptr: Ptr::Unmade(row.ptr) };
-        let simple = self.plan.stages.iter().take_while(|stage| stage.is_simple()).count();
+        let simple = self.plan.simple;
         for stage in &self.plan.stages[..simple] {
             if !self.pass(stage, &mut record) {
                 return Ok(());

@@ -21,7 +21,7 @@ pub(super) enum Expression {
     Any(Vec<Expression>),
     Compare(Box<Expression>, Comparison, Box<Expression>),
     Arithmetic(Box<Expression>, Arithmetic, Box<Expression>),
-    Like(Box<Expression>, Box<Matcher>),
+    Like(Box<Expression>, Matcher),
     In(Box<Expression>, Vec<Expression>),
     Call(Function, Vec<Expression>),
 }
@@ -51,7 +51,7 @@ pub(super) enum Arithmetic {
 /// What `like` looks for.
 #[derive(Debug, Clone)]
 pub(super) enum Matcher {
-    Substring(Finder<'static>),
+    Substring(Box<Finder<'static>>),
     Regex(Regex),
 }
 

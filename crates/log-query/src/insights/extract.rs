@@ -28,28 +28,28 @@ pub(super) enum Pattern {
 /// Texts with a `*` between each two, which stands for a part.
 #[derive(Debug, Clone)]
 pub(super) struct Glob {
-    first: Finder<'static>,
-    further: Vec<Finder<'static>>,
+    /// What stands before the first part, between parts, and after the last one.
+    texts: Vec<Finder<'static>>,
 }
 
 impl Glob {
     pub(super) fn new(glob: &str) -> Glob {
-        let mut texts = glob.split('*').map(|text| Finder::new(text).into_owned());
-        Glob { first: texts.next().unwrap_or_else(|| Finder::new("").into_owned()), further: texts.collect() }
+        Glob { texts: glob.split('*').map(|text| Finder::new(text).into_owned()).collect() }
     }
 
     /// How many parts it takes out.
     pub(super) fn parts(&self) -> usize {
-        self.further.len()
+        self.texts.len() - 1
     }
 
     /// The parts, each as short as possible; the last one goes to the end if nothing follows it.
     fn split<'t>(&self, text: &'t str) -> Option<Vec<&'t str>> {
-        let mut at = self.first.find(text.as_bytes())? + self.first.needle().len();
-        let mut parts = Vec::with_capacity(self.further.len());
-        for (index, next) in self.further.iter().enumerate() {
+        let (first, further) = self.texts.split_first()?;
+        let mut at = first.find(text.as_bytes())? + first.needle().len();
+        let mut parts = Vec::with_capacity(further.len());
+        for (index, next) in further.iter().enumerate() {
             let rest = &text[at..];
-            let last = index + 1 == self.further.len();
+            let last = index + 1 == further.len();
             let length = match next.needle().is_empty() && last {
                 true => rest.len(),
                 false => next.find(rest.as_bytes())?,

@@ -10,7 +10,7 @@ use super::row::{Ptr, Record};
 use super::value::Value;
 
 /// How many groups are held.
-const MAX_GROUPS: usize = 1_000_000;
+const MAX_GROUPS: usize = 250_000;
 
 /// The groups so far, in the order in which they came.
 #[derive(Clone, Default)]

@@ -26,6 +26,9 @@ pub(super) enum Token {
 const SYMBOLS: [&str; 19] =
     ["!=", "<=", ">=", "=~", "=", "<", ">", "(", ")", "[", "]", ",", "|", "+", "-", "*", "/", "%", "^"];
 
+/// How many parts a name may have, divided by dots.
+const MAX_PARTS: usize = 100;
+
 /// Reads a query word by word. A regular expression is read by [`Lexer::regex`] where the grammar has one: a `/` alone
 /// does not tell it from a division.
 #[derive(Debug, Clone)]
@@ -131,6 +134,7 @@ impl<'q> Lexer<'q> {
 
     /// A name: letters, digits, `@`, `_`, `.`; parts in backticks may have anything; `[3]` is short for `.3`.
     fn name(&mut self) -> Result<Token, QueryError> {
+        let start = self.at;
         let (mut name, mut quoted) = (String::new(), false);
         loop {
             if self.rest().starts_with('`') {
@@ -149,12 +153,17 @@ impl<'q> Lexer<'q> {
             let plain = &rest[..end.unwrap_or(rest.len())];
             name.push_str(plain);
             self.at += plain.len();
-            if let Some(index) = self.index() {
+            // The keyword `in` may touch its list.
+            let index = if name.eq_ignore_ascii_case("in") { None } else { self.index() };
+            if let Some(index) = index {
                 name.push('.');
                 name.push_str(index);
                 self.at += index.len() + 2;
             } else if !(name.ends_with('.') && self.rest().starts_with('`')) {
-                return Ok(Token::Name { name, quoted });
+                return match name.matches('.').count() {
+                    0..MAX_PARTS => Ok(Token::Name { name, quoted }),
+                    _ => Err(self.error(start..self.at, format!("the name has more than {MAX_PARTS} parts"))),
+                };
             }
         }
     }

@@ -20,7 +20,7 @@ fn collect(condition: &Expression, message: &impl Fn(&usize) -> bool, literals: 
     let is_message = |expression: &Expression| matches!(expression, Expression::Slot(slot) if message(slot));
     match condition {
         Expression::All(parts) => parts.iter().for_each(|part| collect(part, message, literals)),
-        Expression::Like(value, matcher) if is_message(value) => match &**matcher {
+        Expression::Like(value, matcher) if is_message(value) => match matcher {
             Matcher::Substring(part) => literals.push(String::from_utf8_lossy(part.needle()).into_owned()),
             Matcher::Regex(regex) => literals.extend(required_literals(regex.as_str())),
         },

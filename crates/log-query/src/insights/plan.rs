@@ -55,6 +55,8 @@ pub(super) struct Stats {
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) stages: Vec<Stage>,
+    /// How many stages from the first pass rows on one by one.
+    pub(super) simple: usize,
     /// The places of a row of events, and where their values come from.
     pub(super) sources: Vec<Source>,
     /// What results show: names and places.
@@ -77,12 +79,13 @@ impl Plan {
                 sort.keep = keep;
             }
         }
-        Plan { stages, sources: scope.sources().to_vec(), shown, events, limited }
+        let simple = stages.iter().take_while(|stage| stage.is_simple()).count();
+        Plan { stages, simple, sources: scope.sources().to_vec(), shown, events, limited }
     }
 
     /// The conditions that events must meet whatever the rest of the query does.
     pub(super) fn first_filters(&self) -> impl Iterator<Item = &Expression> {
-        self.stages.iter().take_while(|stage| stage.is_simple()).filter_map(|stage| match stage {
+        self.stages[..self.simple].iter().filter_map(|stage| match stage {
             Stage::Filter(condition) => Some(condition),
             _ => None,
         })

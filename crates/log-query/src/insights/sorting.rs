@@ -9,7 +9,7 @@ use super::plan::Sort;
 use super::row::Record;
 
 /// How many rows are held where all may be needed.
-const MAX_ROWS: usize = 1_000_000;
+const MAX_ROWS: usize = 250_000;
 
 /// The rows so far; when only the first ones are needed, never more than twice as many.
 #[derive(Clone, Default)]

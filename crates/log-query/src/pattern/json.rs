@@ -47,7 +47,7 @@ impl JsonPattern {
         }
         let mut tree = Tree::default();
         for (slot, selector) in selectors.iter().enumerate() {
-            tree.insert(&selector.steps, slot);
+            tree.insert(selector.steps.iter().cloned(), slot);
         }
         let literals = literals(&condition, &selectors);
         Ok(JsonPattern { condition, selectors, tree, literals })
@@ -129,7 +129,7 @@ fn literals(condition: &Condition<usize>, selectors: &[Selector]) -> Vec<Finder<
         let keys = selectors[*slot].steps.iter().rev();
         texts.extend(keys.filter_map(|step| match step {
             Step::Key(name) => Some(format!("\"{name}\"")),
-            Step::Index(_) | Step::Every => None,
+            Step::Index(_) | Step::Every | Step::Part(..) => None,
         }));
         if let Test::Text { equal: true, text } = test {
             texts.extend(text.literal().map(str::to_owned));

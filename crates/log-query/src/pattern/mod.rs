@@ -39,8 +39,8 @@ enum Form {
     Everything,
     Terms(Terms),
     Regex(PatternRegex),
-    Json(JsonPattern),
-    Columns(Columns),
+    Json(Box<JsonPattern>),
+    Columns(Box<Columns>),
 }
 
 /// What is wrong with a filter pattern.
@@ -70,8 +70,8 @@ impl FilterPattern {
         }
         let form = match pattern.trim_start().chars().next() {
             None => Form::Everything,
-            Some('{') => Form::Json(JsonPattern::parse(pattern)?),
-            Some('[') => Form::Columns(Columns::parse(pattern)?),
+            Some('{') => Form::Json(Box::new(JsonPattern::parse(pattern)?)),
+            Some('[') => Form::Columns(Box::new(Columns::parse(pattern)?)),
             Some('%') => Form::Regex(regex::standalone(pattern)?),
             Some(_) => Form::Terms(Terms::parse(pattern)?),
         };

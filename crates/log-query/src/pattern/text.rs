@@ -14,7 +14,7 @@ pub(super) enum TextMatcher {
     /// `*text`
     Suffix(Box<str>),
     /// `*text*`
-    Within(Finder<'static>),
+    Within(Box<Finder<'static>>),
 }
 
 impl TextMatcher {
@@ -32,7 +32,7 @@ impl TextMatcher {
             (true | false, true | false) if text.is_empty() => TextMatcher::Any,
             (false, true) => TextMatcher::Prefix(text.into()),
             (true, false) => TextMatcher::Suffix(text.into()),
-            (true, true) => TextMatcher::Within(Finder::new(text).into_owned()),
+            (true, true) => TextMatcher::Within(Box::new(Finder::new(text).into_owned())),
         }
     }
 

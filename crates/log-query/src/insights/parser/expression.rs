@@ -101,7 +101,7 @@ impl Parser<'_> {
                 }
                 _ => Err(self.expected("'like' or 'in' after 'not'")),
             },
-            Operator::Like => Ok(Expression::Like(Box::new(left), Box::new(self.matcher()?))),
+            Operator::Like => Ok(Expression::Like(Box::new(left), self.matcher()?)),
             Operator::In => Ok(Expression::In(Box::new(left), self.list()?)),
             Operator::Compare(comparison) => {
                 let right = self.operators(Binding::Sum)?;
@@ -123,7 +123,7 @@ impl Parser<'_> {
     fn matcher(&mut self) -> Result<Matcher, QueryError> {
         match &self.token {
             Token::Text(text) => {
-                let matcher = Matcher::Substring(Finder::new(text).into_owned());
+                let matcher = Matcher::Substring(Box::new(Finder::new(text).into_owned()));
                 self.advance()?;
                 Ok(matcher)
             }
