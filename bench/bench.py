@@ -14,6 +14,7 @@ import deployments
 import describe
 import images
 import measure
+import programs
 import seed
 
 PARTS = {
@@ -21,6 +22,8 @@ PARTS = {
     "daemon": daemon.daemon,
     "describe": describe.describe_instances,
     "image": images.image,
+    "logs": programs.logs,
+    "firstrun": programs.firstrun,
 }
 
 
