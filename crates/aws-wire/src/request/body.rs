@@ -41,40 +41,46 @@ impl JsonBody {
         }
     }
 
-    /// The value of a top-level member, the last where there are several; none also where the body is not JSON.
-    pub(crate) fn member(&self, name: &str) -> Option<Json> {
+    /// The values of top-level members, in the order of `names`; of several of one name the last. None for those that
+    /// are not there, and for all where the body is not JSON.
+    pub(crate) fn members(&self, names: &[&str]) -> Vec<Option<Json>> {
+        let mut found = vec![None; names.len()];
         let mut json = serde_json::Deserializer::from_slice(&self.0);
-        OneMember(name).deserialize(&mut json).ok().flatten()
+        if (Members { names, found: &mut found }).deserialize(&mut json).is_err() {
+            found.fill(None);
+        }
+        found
     }
 }
 
-/// Passes over all members of an object but one.
-struct OneMember<'a>(&'a str);
+/// Passes over all members of an object but some.
+struct Members<'a> {
+    names: &'a [&'a str],
+    found: &'a mut [Option<Json>],
+}
 
-impl<'de> DeserializeSeed<'de> for OneMember<'_> {
-    type Value = Option<Json>;
+impl<'de> DeserializeSeed<'de> for Members<'_> {
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Option<Json>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
         json.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for OneMember<'_> {
-    type Value = Option<Json>;
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Option<Json>, A::Error> {
-        let mut found = None;
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         while let Some(key) = entries.next_key::<String>()? {
-            if key == self.0 {
-                found = Some(entries.next_value()?);
-            } else {
-                entries.next_value::<IgnoredAny>()?;
+            match self.names.iter().position(|name| *name == key) {
+                Some(index) => self.found[index] = Some(entries.next_value()?),
+                None => _ = entries.next_value::<IgnoredAny>()?,
             }
         }
-        Ok(found)
+        Ok(())
     }
 }

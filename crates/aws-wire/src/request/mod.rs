@@ -138,20 +138,23 @@ impl ParsedRequest {
     pub fn has(&self, name: &str) -> bool {
         match &self.params {
             Params::Form(form) => form.child(name).is_some(),
-            Params::Json(body) => body.member(name).is_some_and(|value| !value.is_null()),
+            Params::Json(body) => body.members(&[name])[0].as_ref().is_some_and(|value| !value.is_null()),
         }
     }
 
-    /// The text, or the texts, of a top-level parameter of a JSON request, read without decoding the others; empty
-    /// when there are none or they are none.
-    pub fn texts(&self, name: &str) -> Vec<String> {
-        let Params::Json(body) = &self.params else { return Vec::new() };
-        let items = match body.member(name) {
-            Some(serde_json::Value::Array(items)) => items,
-            Some(item) => vec![item],
-            None => Vec::new(),
+    /// The text, or the texts, of each of these top-level parameters of a JSON request, read in one pass that decodes
+    /// nothing else; none of a parameter that is not there or has none.
+    pub fn texts(&self, names: &[&str]) -> Vec<Vec<String>> {
+        let Params::Json(body) = &self.params else { return vec![Vec::new(); names.len()] };
+        let texts = |value: Option<serde_json::Value>| -> Vec<String> {
+            let items = match value {
+                Some(serde_json::Value::Array(items)) => items,
+                Some(item) => vec![item],
+                None => Vec::new(),
+            };
+            items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
         };
-        items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+        body.members(names).into_iter().map(texts).collect()
     }
 
     /// The refusal of an operation that has no types here: whether AWS has it decides what it says.

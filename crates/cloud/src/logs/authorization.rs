@@ -11,37 +11,54 @@ use super::names::Home;
 use crate::Ctx;
 use crate::ecs::authorization::About;
 
+/// The members that name what a request is about: its groups, then its stream, then any resource.
+const MEMBERS: [&str; 6] = [
+    "logGroupName",
+    "logGroupNames",
+    "logGroupIdentifier",
+    "logGroupIdentifiers",
+    "logStreamName",
+    "resourceArn",
+];
+
 /// What a request is about, read from its body without decoding the events in it.
 pub fn about(ctx: &Ctx, request: &ParsedRequest) -> About {
-    let resources = resources(home(ctx), &request.operation, |name| request.texts(name));
+    let mut texts = request.texts(&MEMBERS);
+    let (resource, stream) = (texts.pop(), texts.pop());
+    let named = Named {
+        groups: texts.concat(),
+        stream: stream.and_then(|mut texts| texts.pop()).unwrap_or_default(),
+        resource: resource.unwrap_or_default(),
+    };
+    let resources = resources(home(ctx), &request.operation, named);
     match resources.as_slice() {
         [] => About::anything(),
         _ => About { resources, cluster: None },
     }
 }
 
-fn resources(home: Home<'_>, operation: &str, texts: impl Fn(&str) -> Vec<String>) -> Vec<String> {
-    match operation {
-        "TagResource" | "UntagResource" | "ListTagsForResource" => return texts("resourceArn"),
-        // On AWS, too, these are about nothing in particular.
-        "DescribeQueries" | "GetQueryResults" | "StopQuery" => return Vec::new(),
-        "DescribeLogGroups" => return vec![home.stream_arn("", "")],
-        _ => {}
-    }
+/// What a request names.
+#[derive(Default)]
+struct Named {
+    groups: Vec<String>,
+    stream: String,
+    resource: Vec<String>,
+}
+
+fn resources(home: Home<'_>, operation: &str, named: Named) -> Vec<String> {
     let stream = match operation {
-        "CreateLogStream" | "DeleteLogStream" | "PutLogEvents" | "GetLogEvents" => {
-            texts("logStreamName").pop().unwrap_or_default()
-        }
+        "TagResource" | "UntagResource" | "ListTagsForResource" => return named.resource,
+        // On AWS, too, these are about nothing in particular.
+        "DescribeQueries" | "GetLogRecord" | "GetQueryResults" | "StopQuery" => return Vec::new(),
+        "DescribeLogGroups" => return vec![home.stream_arn("", "")],
+        "CreateLogStream" | "DeleteLogStream" | "PutLogEvents" | "GetLogEvents" => named.stream,
         _ => String::new(),
     };
-    let members = ["logGroupName", "logGroupNames", "logGroupIdentifier", "logGroupIdentifiers"];
-    let named = members.iter().flat_map(|member| texts(member));
-    named
-        .map(|name| match name.starts_with("arn:") {
-            true => format!("{}:log-stream:{stream}", name.trim_end_matches(":*")),
-            false => home.stream_arn(&name, &stream),
-        })
-        .collect()
+    let arn = |group: String| match group.starts_with("arn:") {
+        true => format!("{}:log-stream:{stream}", group.trim_end_matches(":*")),
+        false => home.stream_arn(&group, &stream),
+    };
+    named.groups.into_iter().map(arn).collect()
 }
 
 #[cfg(test)]
@@ -55,28 +72,26 @@ mod tests {
         let whole = format!("{GROUP}:log-stream:");
         let one = format!("{GROUP}:log-stream:i-1");
         let starred = format!("{GROUP}:*");
-        type Members<'a> = &'a [(&'a str, &'a str)];
-        let cases: [(&str, Members<'_>, &[&str]); 10] = [
-            ("CreateLogGroup", &[("logGroupName", "/web")], &[&whole]),
-            ("CreateLogStream", &[("logGroupName", "/web"), ("logStreamName", "i-1")], &[&one]),
-            ("PutLogEvents", &[("logGroupName", "/web"), ("logStreamName", "i-1")], &[&one]),
-            ("GetLogEvents", &[("logGroupIdentifier", GROUP), ("logStreamName", "i-1")], &[&one]),
-            ("FilterLogEvents", &[("logGroupIdentifier", &starred)], &[&whole]),
-            ("StartQuery", &[("logGroupNames", "/web"), ("logGroupNames", "/web")], &[&whole, &whole]),
-            ("StartLiveTail", &[("logGroupIdentifiers", GROUP)], &[&whole]),
-            ("TagResource", &[("resourceArn", GROUP)], &[GROUP]),
+        type Case<'a> = (&'a str, &'a [&'a str], &'a [&'a str]);
+        let cases: [Case<'_>; 10] = [
+            ("CreateLogGroup", &["/web"], &[&whole]),
+            ("CreateLogStream", &["/web"], &[&one]),
+            ("PutLogEvents", &["/web"], &[&one]),
+            ("GetLogEvents", &[GROUP], &[&one]),
+            ("FilterLogEvents", &[&starred], &[&whole]),
+            ("StartQuery", &["/web", "/web"], &[&whole, &whole]),
+            ("StartLiveTail", &[GROUP], &[&whole]),
+            ("TagResource", &[], &[GROUP]),
             ("DescribeLogGroups", &[], &["arn:aws:logs:us-east-1:123456789012:log-group::log-stream:"]),
-            ("GetQueryResults", &[("queryId", "q")], &[]),
+            ("GetQueryResults", &[], &[]),
         ];
-        for (operation, members, expected) in cases {
-            let texts = |name: &str| {
-                members
-                    .iter()
-                    .filter(|(member, _)| *member == name)
-                    .map(|(_, text)| (*text).to_owned())
-                    .collect()
+        for (operation, groups, expected) in cases {
+            let named = Named {
+                groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+                stream: "i-1".to_owned(),
+                resource: vec![GROUP.to_owned()],
             };
-            assert_eq!(resources(home, operation, texts), expected, "{operation}");
+            assert_eq!(resources(home, operation, named), expected, "{operation}");
         }
     }
 }
