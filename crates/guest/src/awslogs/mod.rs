@@ -14,6 +14,7 @@ pub mod daemon;
 pub mod datetime;
 pub mod engine;
 pub mod log;
+pub mod moment;
 pub mod reader;
 pub mod ship;
 pub mod source;

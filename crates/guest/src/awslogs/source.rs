@@ -4,6 +4,7 @@ use super::batch::{Batch, Builder, Clock, Limits, MAX_MESSAGE, Stamp};
 use super::config::{LineStart, LogStreamSettings};
 use super::datetime::TimeFinder;
 use super::log::AgentLog;
+use super::moment::Moment;
 use super::ship::Target;
 use super::ship::depot::{Depot, QueueId};
 use super::state::{Checkpoint, Ledger, SourceState};
@@ -77,6 +78,8 @@ pub struct Source {
     /// No more is read; what there is is sent.
     leaving: bool,
     unreadable: BTreeSet<PathBuf>,
+    /// Its log group and stream have been asked for, or will be with its first events.
+    announced: bool,
 }
 
 impl Source {
@@ -101,6 +104,7 @@ impl Source {
             unread_since: None,
             leaving: false,
             unreadable: BTreeSet::new(),
+            announced: false,
             target,
             rule: Arc::new(settings.multi_line_start_pattern.clone()),
             settings,
@@ -122,21 +126,18 @@ impl Source {
             self.search.look_again();
         }
         let entries = self.search.look(folders, &followed);
-        if self.trail.is_none() {
-            let begins = self.begin(entries.clone().unwrap_or_default(), cx, now);
-            if begins {
+        if let Some(entries) = entries {
+            if self.trail.is_none() && self.begin(&entries, cx, now) {
                 return true;
             }
-        }
-        if let (Some(entries), Some(trail)) = (entries, &mut self.trail) {
-            let notes = trail.update(entries, now);
-            self.tell(notes, cx);
+            let notes = self.trail.as_mut().map(|trail| trail.update(entries, now));
+            self.tell(notes.unwrap_or_default(), cx);
         }
         self.forget(cx, now);
         false
     }
 
-    fn begin(&mut self, entries: Vec<Entry>, cx: &Context<'_>, now: Instant) -> bool {
+    fn begin(&mut self, entries: &[Entry], cx: &Context<'_>, now: Instant) -> bool {
         let section = &self.settings.section;
         let lines = self.settings.file_fingerprint_lines;
         if let Some(mut state) = cx.ledger.source(section) {
@@ -145,7 +146,7 @@ impl Source {
             cx.ledger.begin(section, state);
             return false;
         }
-        let (trail, notes) = Trail::begin(entries, lines, self.settings.initial_position, QUIET);
+        let (trail, notes) = Trail::begin(entries.to_vec(), lines, self.settings.initial_position, QUIET);
         cx.ledger.begin(section, trail.state());
         self.trail = Some(trail);
         self.tell(notes, cx);
@@ -273,7 +274,7 @@ impl Source {
         let rule = Arc::clone(&self.rule);
         let data = window.unread();
         let key = trail.file(index).key;
-        let mut moment = Moment { read: cx.clock.now(), wall: jiff::Timestamp::now().as_millisecond() };
+        let mut moment = Moment::now(&cx.clock);
         let mut splitter = Splitter::new(data, &rule, end, MAX_MESSAGE);
         let mut taken = 0;
         for span in splitter.by_ref() {
@@ -285,7 +286,7 @@ impl Source {
                 if !self.hand_over(trail, cx) {
                     return (taken, true);
                 }
-                moment = Moment { read: cx.clock.now(), wall: jiff::Timestamp::now().as_millisecond() };
+                moment = Moment::now(&cx.clock);
             }
             self.take_event(data, span, moment, cx);
             taken = span.next;
@@ -307,7 +308,9 @@ impl Source {
         {
             return;
         }
-        let found = self.finder.as_mut().map(|finder| finder.find(text.as_bytes(), moment.wall));
+        let found = self.finder.as_mut().map(|finder| {
+            finder.find(text.as_bytes(), moment.wall).filter(|found| moment.believes(found.timestamp))
+        });
         let mut at = None;
         let stamp = match found {
             None => Stamp::Read(moment.read),
@@ -345,6 +348,7 @@ impl Source {
             if !self.touched.is_empty() && cx.depot.is_empty(self.queue) {
                 self.note_blanks(cx);
             }
+            self.announce(cx);
         } else if (now_or_never || self.builder.is_due(now))
             && let Some(trail) = self.trail.take()
         {
@@ -362,10 +366,23 @@ impl Source {
         }
     }
 
+    /// Asks for the log group and stream of a file that nothing has been written to yet, by a batch without events: who
+    /// looks for an empty log shall find it empty, not missing. (Amazon's agent creates them with the first event.)
+    fn announce(&mut self, cx: &Context<'_>) {
+        let Some(trail) = self.trail.as_ref().filter(|_| !self.announced) else { return };
+        let is_unread = |index| trail.file(index).read.offset == 0;
+        if !trail.is_empty() && (0..trail.len()).all(is_unread) && cx.depot.has_room(self.queue) {
+            self.announced = true;
+            // Nothing has been read, so there is nothing to note.
+            cx.depot.give(self.queue, self.builder.seal(Checkpoint::default()));
+        }
+    }
+
     fn hand_over(&mut self, trail: &Trail, cx: &Context<'_>) -> bool {
         if !cx.depot.has_room(self.queue) {
             return false;
         }
+        self.announced = true;
         let batch = self.seal(trail);
         cx.depot.give(self.queue, batch);
         true
@@ -473,13 +490,6 @@ impl Source {
             cx.log.error(format_args!("[{section}] cannot read {}: {reason}", path.display()));
         }
     }
-}
-
-/// When a part of a file is read: by the clock that does not step, and by the one that may.
-#[derive(Clone, Copy)]
-struct Moment {
-    read: u64,
-    wall: i64,
 }
 
 enum FileTurn {

@@ -86,6 +86,10 @@ impl<'a> CloudWatch<'a> {
 }
 
 impl Sink for CloudWatch<'_> {
+    fn prepare(&self, target: &Target) -> Result<(), SendError> {
+        self.create(target).map_err(classified)
+    }
+
     fn put(&self, target: &Target, events: &[Event<'_>]) -> Result<Accepted, SendError> {
         // The stream may have to be created, and the service may ask for another token.
         for _ in 0..3 {

@@ -51,4 +51,13 @@ pub trait Sink: Send + Sync {
     /// # Errors
     /// When it does not have them, or may not have them.
     fn put(&self, target: &Target, events: &[Event<'_>]) -> Result<Accepted, SendError>;
+
+    /// Makes sure that a stream is there, before anything is to be sent to it. Nothing, where streams need not be made.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    fn prepare(&self, target: &Target) -> Result<(), SendError> {
+        let _ = target;
+        Ok(())
+    }
 }

@@ -50,6 +50,9 @@ impl Sender<'_> {
     }
 
     fn send(&self, job: &Job) -> Result<(), SendError> {
+        if job.batch.is_empty() {
+            return self.sink.prepare(&job.target);
+        }
         let divisions = Cell::new(DIVISIONS);
         for request in job.batch.requests(&self.clock) {
             if !request.is_empty() {
