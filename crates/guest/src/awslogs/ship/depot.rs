@@ -193,6 +193,8 @@ impl Depot {
             inner.paused = None;
         }
         let mut released = memory;
+        // Reading goes on when half the queue has gone: each reading begins anew at the place reached.
+        let mut has_room = true;
         if let Some(queue) = inner.queues.get_mut(&job.queue) {
             queue.sending = None;
             match outcome {
@@ -212,11 +214,14 @@ impl Depot {
                     }
                 }
             }
+            has_room = queue.batches.len() <= self.queue_size / 2;
         }
         inner.memory -= released;
-        inner.gone += 1;
         self.work.notify_all();
-        self.room.notify_all();
+        if has_room {
+            inner.gone += 1;
+            self.room.notify_all();
+        }
     }
 
     /// Lets the senders end when they have tried everything once.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirEntryExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,8 +15,8 @@ use std::time::{Duration, Instant, SystemTime};
 const COARSENESS: Duration = Duration::from_millis(100);
 /// How often a folder is listed anew although it looks unchanged, and a pattern over several folders is looked up.
 const RELOOK: Duration = Duration::from_secs(5);
-/// How often a folder is listed until two lists agree: a file that is being renamed may be missed by one.
-const LISTINGS: usize = 10;
+/// How often files are looked up until two results agree: a file that is being renamed may be missed by one.
+const LOOKUPS: usize = 20;
 
 /// How a file came to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +124,15 @@ impl Folders {
         }
         (folder.version, &folder.names)
     }
+
+    /// Lists `paths` anew.
+    fn list_again<'a>(&mut self, paths: impl Iterator<Item = &'a PathBuf>) {
+        for path in paths {
+            if let Some(folder) = self.known.get_mut(path) {
+                folder.list(path);
+            }
+        }
+    }
 }
 
 impl Folder {
@@ -135,28 +144,20 @@ impl Folder {
         self.modified = modified;
         let age = modified.map(|modified| SystemTime::now().duration_since(modified));
         self.unsure = !matches!(age, Some(Ok(age)) if age > COARSENESS) && modified.is_some();
-        self.listed = Instant::now();
-        self.names = stable_names(path);
+        self.list(path);
         self.version += 1;
     }
-}
 
-/// The names in a folder, listed until two lists agree; none when it cannot be read.
-fn stable_names(path: &Path) -> Vec<OsString> {
-    let mut before = names(path);
-    for _ in 0..LISTINGS {
-        let now = names(path);
-        if now == before {
-            break;
-        }
-        before = now;
+    fn list(&mut self, path: &Path) {
+        self.listed = Instant::now();
+        self.names = names(path);
     }
-    before.into_iter().map(|(name, _)| name).collect()
 }
 
-fn names(path: &Path) -> Vec<(OsString, u64)> {
+/// The names in a folder, sorted; none when it cannot be read.
+fn names(path: &Path) -> Vec<OsString> {
     let Ok(entries) = std::fs::read_dir(path) else { return Vec::new() };
-    let mut names: Vec<_> = entries.flatten().map(|entry| (entry.file_name(), entry.ino())).collect();
+    let mut names: Vec<OsString> = entries.flatten().map(|entry| entry.file_name()).collect();
     names.sort_unstable();
     names
 }
@@ -191,7 +192,8 @@ impl Search {
         Self { what: What::File(path.to_owned()), blacklist: None, seen: HashMap::new(), looked: None }
     }
 
-    /// The files, when they may be others than at the last call; `followed` are the paths known so far.
+    /// The files, when they may be others than at the last call; `followed` are the paths known so far. None also when
+    /// they are just being renamed: the next call looks again.
     pub fn look(&mut self, folders: &mut Folders, followed: &[&Path]) -> Option<Vec<Entry>> {
         let mut homes: Vec<PathBuf> = match &self.what {
             What::File(path) => vec![home(path)],
@@ -214,8 +216,26 @@ impl Search {
             return None;
         }
         self.seen = versions;
-        self.looked = Some(Instant::now());
-        Some(self.entries(folders, followed))
+        let entries = self.stable_entries(folders, followed);
+        self.looked = entries.is_some().then(Instant::now);
+        entries
+    }
+
+    /// The files as they were at one moment; None when they change too fast. Generations are renamed one after the
+    /// other: a single look may see one of them twice and miss another.
+    fn stable_entries(&self, folders: &mut Folders, followed: &[&Path]) -> Option<Vec<Entry>> {
+        let is_same = |one: &Entry, other: &Entry| (one.id, &one.path) == (other.id, &other.path);
+        let mut before = self.entries(folders, followed);
+        for _ in 0..LOOKUPS {
+            folders.list_again(self.seen.keys());
+            let now = self.entries(folders, followed);
+            if now.len() == before.len() && now.iter().zip(&before).all(|(now, before)| is_same(now, before))
+            {
+                return Some(now);
+            }
+            before = now;
+        }
+        None
     }
 
     /// Makes the next [`Search::look`] look, whatever the folders say.
