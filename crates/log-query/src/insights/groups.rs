@@ -2,10 +2,10 @@
 
 use indexmap::IndexMap;
 
-use super::aggregate::State;
+use super::aggregate::{Aggregate, State};
 use super::error::RunError;
 use super::expression::{Expression, Frame};
-use super::plan::Stats;
+use super::plan::{Stats, Step};
 use super::row::{Ptr, Record};
 use super::value::Value;
 
@@ -36,7 +36,7 @@ impl Groups {
                 return Err(RunError::TooManyGroups { limit: MAX_GROUPS });
             }
             let by = stats.by.iter().map(|by| by.value(frame).into_owned()).collect();
-            let states = stats.aggregates.iter().map(super::aggregate::Aggregate::start).collect();
+            let states = stats.aggregates.iter().map(Aggregate::start).collect();
             self.groups.insert(self.key.as_slice().into(), Group { by, states });
         }
         if let Some(group) = self.groups.get_mut(self.key.as_slice()) {
@@ -50,14 +50,17 @@ impl Groups {
     /// A record for each group.
     pub(super) fn records(self, stats: &Stats, now: i64) -> impl Iterator<Item = Record<'static>> {
         self.groups.into_values().map(move |group| {
-            let results: Vec<_> = stats
-                .aggregates
-                .iter()
-                .zip(&group.states)
-                .map(|(aggregate, state)| aggregate.result(state))
-                .collect();
-            let frame = Frame { values: &results, now };
-            let outputs = stats.outputs.iter().map(|output| output.value(frame).into_owned());
+            let mut values = Vec::with_capacity(stats.steps.len());
+            for step in &stats.steps {
+                let value = match step {
+                    Step::Result(at) => stats.aggregates[*at].result(&group.states[*at]),
+                    Step::Expression(expression) => {
+                        expression.value(Frame { values: &values, now }).into_owned()
+                    }
+                };
+                values.push(value);
+            }
+            let outputs = stats.outputs.iter().map(|step| values[*step].clone());
             Record { values: group.by.into_iter().chain(outputs).collect(), ptr: Ptr::None }
         })
     }

@@ -47,8 +47,18 @@ pub(super) struct SortBy {
 pub(super) struct Stats {
     pub(super) by: Vec<Expression>,
     pub(super) aggregates: Vec<Aggregate>,
-    /// Expressions in which the place `n` is the result of the aggregate `n`.
-    pub(super) outputs: Vec<Expression>,
+    /// What is worked out of a group in the end, step by step: an expression finds the steps before it in its places.
+    pub(super) steps: Vec<Step>,
+    /// The steps that are columns.
+    pub(super) outputs: Vec<usize>,
+}
+
+/// A step from what aggregates know of a group to its row.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    /// What the aggregate of this number comes to.
+    Result(usize),
+    Expression(Expression),
 }
 
 /// A whole query.

@@ -194,12 +194,56 @@ fn statistics() {
             "stats avg(nothing), min(nothing), sum(nothing), count(nothing)",
             vec!["sum(nothing)=0 count(nothing)=0"],
         ),
+        (
+            "stats max(took) as high, min(took) as low, high - low as spread",
+            vec!["high=31.5 low=5 spread=26.5"],
+        ),
+        ("stats avg (took) as mean by host | sort by mean desc | limit 1", vec!["host=b mean=19.75"]),
         ("stats min(@timestamp) as first", vec!["first=2026-03-20 10:04:00.000"]),
         ("filter host = 'none' | stats count(*)", vec![]),
     ] {
         assert_eq!(rows(query, &REQUESTS), expected, "{query}");
     }
     assert_eq!(run("stats count(*)", &REQUESTS).rows[0].get("@ptr"), None);
+}
+
+/// Queries of the kinds that the service's own documentation gives as samples.
+#[test]
+fn usual_queries_are_of_the_language() {
+    for query in [
+        "fields @timestamp, @message | sort @timestamp desc | limit 20",
+        "stats count(*) as exceptionCount by bin(5m) | sort exceptionCount desc",
+        "filter @message like /(?i)(exception|error|fail|5\\d\\d)/ | stats count(*) by bin(1h)",
+        "fields @message | parse @message \"user=*, method:*, latency := *\" as @user, @method, @latency\n\
+         | stats avg(@latency) by @method, @user",
+        "fields @message | parse @message \"[*] *\" as kind, text | filter kind IN [\"ERROR\", \"INFO\"]\n\
+         | display text, kind = \"ERROR\" as isError",
+        "filter @type = \"REPORT\" | stats max(@memorySize / 1000 / 1000) as provisioned,\n\
+         max(@maxMemoryUsed / 1000 / 1000) as used, provisioned - used as unused",
+        "filter @type = 'REPORT' | fields @requestId, @billedDuration | sort by @billedDuration desc",
+        "stats sum(packets) as packetsTransferred by srcAddr, dstAddr | sort packetsTransferred desc | limit 15",
+        "filter eventSource=\"ec2.amazonaws.com\" and not (userIdentity.type = 'AssumedRole') | stats count(*) by eventName",
+        "filter isIpv4InSubnet(srcAddr, \"192.0.2.0/24\") | fields strlen(@message) % 2 as odd, `foo-bar`, action",
+        "fields concat(Operation, '-', StatusCode) as opStatus | filter f1=10 or f3>25 | filter Type not in [\"foo\",1]",
+        "fields jsonParse(@message) as json | stats count() by json.status_code, json.list[0].name",
+        "parse @message /(?<NetworkInterface>eni-.*?) / | display NetworkInterface, @message",
+        "stats avg(latency), pct(latency, 95) as p95, stddev(latency) by datefloor(@timestamp, 1h), host as machine",
+        "stats sum(bytes) as total by bin(5m) as t | stats max(total) as peak, avg(total)",
+        "fields @timestamp, server, severity, message | sort @timestamp desc | dedup server, severity | limit 5",
+    ] {
+        if let Err(error) = Query::parse(query) {
+            panic!("{query}: {error}");
+        }
+    }
+}
+
+#[test]
+fn the_documentation_names_everything() {
+    let page = include_str!("../../../../docs/log-queries.md");
+    let names = super::functions::names().chain(super::aggregate::AggregateFunction::names());
+    for name in names.chain(super::parser::REFUSED) {
+        assert!(page.contains(&format!("`{name}")), "{name} is not in docs/log-queries.md");
+    }
 }
 
 #[test]
@@ -347,6 +391,13 @@ fn limits_of_the_language() {
             .message
             .contains("more than 100 parts")
     );
+    let doubled = "| fields concat(@message, @message) as @message ".repeat(40);
+    assert_eq!(
+        rows(&format!("{doubled} | display ispresent(@message) as p, strlen(@message)"), &["x"]),
+        ["p=1 strlen(@message)=0"]
+    );
+    let doubled: String = (1..60).map(|n| format!(", c{} + c{} as c{n}", n - 1, n - 1)).collect();
+    assert_eq!(rows(&format!("stats count(*) as c0{doubled} | display c10"), &["x"]), ["c10=1024"]);
     assert!(Query::parse("filter a like /(x{1000}){1000}/").unwrap_err().message.contains("too much memory"));
 }
 

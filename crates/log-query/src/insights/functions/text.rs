@@ -5,11 +5,18 @@ use std::borrow::Cow;
 use super::super::value::Value;
 use super::Arguments;
 
+/// How long a text may become, in bytes. The longest message has 1 MiB; without a limit, a query could double a text
+/// hundreds of times.
+const MAX_BYTES: usize = 4 << 20;
+
 /// All arguments one after another; those without a value add nothing.
 pub(super) fn concat<'f>(arguments: &mut Arguments<'f, '_>) -> Value<'f> {
     let mut text = String::new();
     while arguments.left() > 0 {
         text.push_str(&arguments.next().text().unwrap_or_default());
+        if text.len() > MAX_BYTES {
+            return Value::Null;
+        }
     }
     Value::owned_text(text)
 }
@@ -82,10 +89,14 @@ pub(super) fn substr<'f>(arguments: &mut Arguments<'f, '_>) -> Value<'f> {
 pub(super) fn replace<'f>(arguments: &mut Arguments<'f, '_>) -> Value<'f> {
     let (value, from, to) = (arguments.next(), arguments.next(), arguments.next());
     match (value.text(), from.text(), to.text()) {
-        (Some(text), Some(from), Some(to)) if !from.is_empty() => {
-            Value::owned_text(text.replace(&*from, &to))
+        (Some(text), Some(from), Some(_)) if from.is_empty() => Value::owned_text(text),
+        (Some(text), Some(from), Some(to)) => {
+            let added = text.matches(&*from).count().saturating_mul(to.len());
+            match text.len() + added > MAX_BYTES {
+                true => Value::Null,
+                false => Value::owned_text(text.replace(&*from, &to)),
+            }
         }
-        (Some(text), Some(_), Some(_)) => Value::owned_text(text),
         _ => Value::Null,
     }
 }

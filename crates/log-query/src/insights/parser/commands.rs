@@ -16,7 +16,7 @@ use crate::regexes::complaint;
 const MAX_COMPILED_BYTES: usize = 1 << 20;
 
 /// Commands of the language that are not supported here.
-const REFUSED: [&str; 14] = [
+pub(in crate::insights) const REFUSED: [&str; 14] = [
     "addtotals",
     "anomaly",
     "diff",
@@ -172,6 +172,7 @@ impl Parser<'_> {
 
     fn sort(&mut self) -> Result<(), QueryError> {
         self.advance()?;
+        self.eat_word("by")?;
         let mut keys = Vec::new();
         loop {
             let expression = self.expression()?;

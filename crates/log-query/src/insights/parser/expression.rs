@@ -12,7 +12,7 @@ use super::super::lexer::Token;
 use super::super::period::Period;
 use super::super::scope::Resolved;
 use super::super::value::Value;
-use super::{MAX_DEPTH, MAX_OPERATIONS, Parser};
+use super::{Draft, MAX_DEPTH, MAX_OPERATIONS, Parser};
 
 /// Functions of the language that are not supported here.
 const REFUSED: [&str; 2] = ["unmask", "parsetime"];
@@ -196,18 +196,26 @@ impl Parser<'_> {
             Token::Name { name, quoted: false } if name.eq_ignore_ascii_case("false") => {
                 Ok(Expression::Constant(Value::Bool(false)))
             }
-            Token::Name { name, .. } if self.aggregates.is_some() => Err(self.error(
-                span,
-                format!("'{name}' stands outside of a function of stats: use for example max({name}), or group by it"),
-            )),
-            Token::Name { name, .. } => self.resolve(&name, span),
+            Token::Name { name, .. } => match &self.draft {
+                Some(draft) => self.output(draft, &name, span),
+                None => self.resolve(&name, span),
+            },
             _ => Err(self.expected("an expression")),
         }
     }
 
+    /// An earlier column of the `stats` that is being read.
+    fn output(&self, draft: &Draft, name: &str, span: Range<usize>) -> Result<Expression, QueryError> {
+        let known = draft.outputs.iter().find(|(known, _)| known == name);
+        known.map(|(_, step)| Expression::Slot(*step)).ok_or_else(|| {
+            let hint = format!("use for example max({name}), or group by it");
+            self.error(span, format!("'{name}' stands outside of a function of stats: {hint}"))
+        })
+    }
+
     /// After `stats`, a column can be named as its expression was written: `sort count(*) desc`.
     fn column_as_written(&mut self) -> Result<Option<usize>, QueryError> {
-        if !self.scope.is_closed() || self.aggregates.is_some() {
+        if !self.scope.is_closed() || self.draft.is_some() {
             return Ok(None);
         }
         let rest = &self.lexer.query()[self.span.start..];

@@ -4,12 +4,15 @@ mod commands;
 mod expression;
 mod stats;
 
+#[cfg(test)]
+pub(super) use commands::REFUSED;
+
 use std::ops::Range;
 
 use super::aggregate::Aggregate;
 use super::error::QueryError;
 use super::lexer::{Lexer, Token};
-use super::plan::{Plan, Stage};
+use super::plan::{Plan, Stage, Step};
 use super::scope::Scope;
 
 /// How long a query may be, in characters (the service's own limit).
@@ -54,9 +57,19 @@ struct Parser<'q> {
     events: Option<Scope>,
     /// What results show.
     shown: Shown,
-    /// The aggregates of the `stats` that is being read, where its own expressions are.
-    aggregates: Option<Vec<Aggregate>>,
+    /// The `stats` that is being read, where its own expressions are.
+    draft: Option<Draft>,
+    /// How many `stats` there are so far.
     stats: usize,
+}
+
+/// What a `stats` gives, as far as it is read.
+#[derive(Default)]
+struct Draft {
+    aggregates: Vec<Aggregate>,
+    steps: Vec<Step>,
+    /// Columns: names and steps. Later ones can name earlier ones.
+    outputs: Vec<(String, usize)>,
 }
 
 /// What results show as far as it is known.
@@ -85,7 +98,7 @@ impl<'q> Parser<'q> {
             scope: Scope::default(),
             events: None,
             shown: Shown::default(),
-            aggregates: None,
+            draft: None,
             stats: 0,
         };
         parser.advance()?;

@@ -6,24 +6,39 @@ use super::super::aggregate::{Aggregate, AggregateFunction};
 use super::super::error::QueryError;
 use super::super::expression::Expression;
 use super::super::lexer::Token;
-use super::super::plan::{Stage, Stats};
+use super::super::plan::{Stage, Stats, Step};
 use super::super::scope::Scope;
-use super::{MAX_STATS, Parser, Shown};
+use super::{Draft, MAX_STATS, Parser, Shown};
+
+impl Draft {
+    /// Adds an aggregate and gives its result as an expression.
+    fn aggregate(&mut self, aggregate: Aggregate) -> Expression {
+        self.aggregates.push(aggregate);
+        self.steps.push(Step::Result(self.aggregates.len() - 1));
+        Expression::Slot(self.steps.len() - 1)
+    }
+
+    /// Adds a column.
+    fn output(&mut self, name: String, expression: Expression) {
+        self.steps.push(Step::Expression(expression));
+        self.outputs.push((name, self.steps.len() - 1));
+    }
+}
 
 impl Parser<'_> {
     pub(super) fn stats(&mut self) -> Result<(), QueryError> {
         self.check_place()?;
         self.advance()?;
         self.stats += 1;
-        self.aggregates = Some(Vec::new());
-        let mut outputs = Vec::new();
+        self.draft = Some(Draft::default());
         loop {
-            outputs.push(self.named_expression()?);
+            let (name, expression) = self.named_expression()?;
+            self.draft.get_or_insert_default().output(name, expression);
             if !self.eat(",")? {
                 break;
             }
         }
-        let aggregates = self.aggregates.take().unwrap_or_default();
+        let Draft { aggregates, steps, outputs } = self.draft.take().unwrap_or_default();
         let mut by = Vec::new();
         if self.eat_word("by")? {
             loop {
@@ -35,7 +50,7 @@ impl Parser<'_> {
         }
         let (names, by): (Vec<_>, Vec<_>) = by.into_iter().unzip();
         let (output_names, outputs): (Vec<_>, Vec<_>) = outputs.into_iter().unzip();
-        self.stages.push(Stage::Stats(Stats { by, aggregates, outputs }));
+        self.stages.push(Stage::Stats(Stats { by, aggregates, steps, outputs }));
         let names = names.into_iter().chain(output_names);
         let columns: Vec<_> = names.clone().zip(0..).collect();
         let before = std::mem::replace(&mut self.scope, Scope::closed(names));
@@ -73,7 +88,7 @@ impl Parser<'_> {
         span: Range<usize>,
     ) -> Result<Expression, QueryError> {
         // Inside of its arguments there is no other one.
-        let Some(mut aggregates) = self.aggregates.take() else {
+        let Some(mut draft) = self.draft.take() else {
             let message =
                 format!("{name} is a function of stats and stands in no other place, nor in another of them");
             return Err(self.error(span, message));
@@ -96,10 +111,9 @@ impl Parser<'_> {
             other => other,
         };
         self.expect(")")?;
-        aggregates.push(Aggregate { function, argument });
-        let place = aggregates.len() - 1;
-        self.aggregates = Some(aggregates);
-        Ok(Expression::Slot(place))
+        let result = draft.aggregate(Aggregate { function, argument });
+        self.draft = Some(draft);
+        Ok(result)
     }
 
     fn percent(&mut self) -> Result<f64, QueryError> {
