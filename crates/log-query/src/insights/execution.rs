@@ -93,7 +93,7 @@ impl<'q> Execution<'q> {
         self.statistics
     }
 
-    /// The results of the rows so far: what `GetQueryResults` shows of a running query.
+    /// The results of the rows so far: what `GetQueryResults` shows of a running query. What is held is copied for it.
     ///
     /// # Errors
     /// See [`RunError`].

@@ -391,6 +391,9 @@ fn limits_of_the_language() {
             .message
             .contains("more than 100 parts")
     );
+    let many = |n: usize| Query::parse(&vec!["filter a like /x/"; n].join("|"));
+    assert!(many(64).is_ok());
+    assert!(many(65).unwrap_err().message.contains("at most 64 regular expressions"));
     let doubled = "| fields concat(@message, @message) as @message ".repeat(40);
     assert_eq!(
         rows(&format!("{doubled} | display ispresent(@message) as p, strlen(@message)"), &["x"]),

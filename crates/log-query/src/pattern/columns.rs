@@ -132,7 +132,7 @@ impl Columns {
     fn fields<'m>(&self, message: &'m str) -> Option<Vec<&'m str>> {
         let least = self.left.len() + self.right.as_ref().map_or(0, Vec::len);
         let mut fields = Vec::with_capacity(least);
-        for field in Fields(message) {
+        for field in Fields::of(message) {
             if self.right.is_none() && fields.len() == least {
                 return None;
             }
@@ -205,15 +205,35 @@ fn literals(conditions: &[Condition<usize>]) -> Vec<Finder<'static>> {
 }
 
 /// The fields of a message: what spaces divide, and what stands between brackets or double quotes as one.
-struct Fields<'m>(&'m str);
+struct Fields<'m> {
+    rest: &'m str,
+    /// Whether no `]` is left, so that a message of nothing but `[` is not searched for one again and again.
+    /// An open double quote needs no such note: any other one that could open a field would close it.
+    unclosed: bool,
+}
+
+impl<'m> Fields<'m> {
+    fn of(message: &'m str) -> Fields<'m> {
+        Fields { rest: message, unclosed: false }
+    }
+
+    fn closing_bracket(&mut self, text: &str) -> Option<usize> {
+        if self.unclosed {
+            return None;
+        }
+        let found = text.find(']');
+        self.unclosed = found.is_none();
+        found
+    }
+}
 
 impl<'m> Iterator for Fields<'m> {
     type Item = &'m str;
 
     fn next(&mut self) -> Option<&'m str> {
-        let rest = self.0.trim_start();
+        let rest = self.rest.trim_start();
         let enclosed = match rest.as_bytes().first()? {
-            b'[' => rest[1..].find(']'),
+            b'[' => self.closing_bracket(&rest[1..]),
             b'"' => closing_quote(&rest[1..]),
             _ => None,
         };
@@ -222,7 +242,7 @@ impl<'m> Iterator for Fields<'m> {
             // What is opened and not closed is a word like others.
             None => rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len())),
         };
-        self.0 = rest;
+        self.rest = rest;
         Some(field)
     }
 }

@@ -191,6 +191,8 @@ fn columns() {
         ("[w1!=ERROR&&w1!=WARN, w2]", "INFO message", true),
         ("[a, b]", "[open bracket", true),
         ("[a]", "", false),
+        ("[a, b, c]", "[x]y\"z z\"", true),
+        ("[a, b = \"[\", c = y]", "[x] [ y", true),
         ("[a = \"x y\", b]", "[x y] z", true),
     ]);
 }
@@ -274,6 +276,8 @@ fn limits() {
     let deep = format!("{{ ${} = 1 }}", ".a".repeat(200));
     assert!(FilterPattern::parse(&deep).unwrap_err().message.contains("deeper than"));
     assert!(FilterPattern::parse("%[a-z]{900}{900}{900}%").is_err());
+    // Brackets that nothing closes are each looked at once.
+    assert!(matches("[a, ..., z = x]", &format!("{} x", "[ ".repeat(500_000))));
     // A message of any depth is skipped without recursion.
     let message = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(matches("{ $[0][0].x NOT EXISTS }", &message));

@@ -9,7 +9,7 @@ use super::super::expression::Expression;
 use super::super::extract::{Extraction, Glob, Pattern};
 use super::super::lexer::Token;
 use super::super::plan::{MAX_RESULTS, Sort, SortBy, Stage};
-use super::Parser;
+use super::{MAX_REGEXES, Parser};
 use crate::regexes::complaint;
 
 /// What a compiled regular expression may take, in bytes.
@@ -313,6 +313,10 @@ impl Parser<'_> {
     pub(super) fn regex(&mut self) -> Result<(Regex, Range<usize>), QueryError> {
         let (expression, span) = self.lexer.regex(self.span.start)?;
         self.span = span.clone();
+        self.regexes += 1;
+        if self.regexes > MAX_REGEXES {
+            return Err(self.error(span, format!("a query has at most {MAX_REGEXES} regular expressions")));
+        }
         self.advance()?;
         match RegexBuilder::new(&expression).size_limit(MAX_COMPILED_BYTES).build() {
             Ok(regex) => Ok((regex, span)),

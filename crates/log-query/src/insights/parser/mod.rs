@@ -24,6 +24,9 @@ const MAX_DEPTH: usize = 64;
 /// How many operators a query may have: each may be one level of the tree that a row is worked out along.
 const MAX_OPERATIONS: usize = 256;
 
+/// How many regular expressions a query may have: each may hold some megabytes while it is matched.
+const MAX_REGEXES: usize = 64;
+
 /// How many `stats` a query may have (the service's own limit).
 const MAX_STATS: usize = 2;
 
@@ -50,6 +53,8 @@ struct Parser<'q> {
     depth: usize,
     /// Operators so far.
     operations: usize,
+    /// Regular expressions so far.
+    regexes: usize,
     stages: Vec<Stage>,
     /// The fields that the next command can name.
     scope: Scope,
@@ -94,6 +99,7 @@ impl<'q> Parser<'q> {
             end: 0,
             depth: 0,
             operations: 0,
+            regexes: 0,
             stages: Vec::new(),
             scope: Scope::default(),
             events: None,
