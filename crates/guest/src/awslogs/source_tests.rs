@@ -47,6 +47,7 @@ struct Agent {
     source: Option<Source>,
     folders: Folders,
     window: Window,
+    clock: Clock,
 }
 
 impl Agent {
@@ -59,6 +60,7 @@ impl Agent {
             source: None,
             folders: Folders::default(),
             window: Window::default(),
+            clock: Clock::default(),
         };
         agent.source = Some(agent.with(|_, _, _, cx| Source::new(settings, cx)));
         agent
@@ -73,7 +75,7 @@ impl Agent {
             ledger: &self.ledger,
             totals: &self.totals,
             log: &self.log,
-            clock: Clock::default(),
+            clock: self.clock,
         };
         work(&mut self.source, &mut self.folders, &mut self.window, &cx)
     }
@@ -101,7 +103,7 @@ impl Agent {
                 break;
             }
             let job = self.depot.take().unwrap();
-            for request in job.batch.requests(&Clock::default()) {
+            for request in job.batch.requests(&self.clock) {
                 shipped.extend(request.iter().map(|event| event.message.to_owned()));
             }
             self.ledger.note(&job.section, &job.batch.checkpoint);
@@ -271,7 +273,7 @@ impl World {
                 let agent = self.agent.as_mut().unwrap();
                 if !agent.depot.is_empty(agent.source.as_ref().unwrap().queue) {
                     let job = agent.depot.take().unwrap();
-                    let requests = job.batch.requests(&Clock::default());
+                    let requests = job.batch.requests(&agent.clock);
                     self.received.extend(requests[0].iter().map(|event| event.message.to_owned()));
                 }
                 self.restart();
