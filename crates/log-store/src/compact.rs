@@ -16,7 +16,7 @@ use crate::{GroupId, StoreError};
 /// This many segments of about one size and one day become one.
 const FEW: usize = 4;
 /// The most that become one at a time.
-const MANY: usize = 16;
+const MANY: usize = 8;
 /// Sizes up to this are alike, and from there on those within the same power of four.
 const SMALL: u64 = 1 << 20;
 /// Larger segments are not joined with others, so that nothing that is written anew is ever large.

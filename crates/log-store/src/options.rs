@@ -15,6 +15,6 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { memory: 32 << 20, seal_after: Duration::from_secs(60), subscriber_events: 50_000 }
+        Options { memory: 16 << 20, seal_after: Duration::from_secs(60), subscriber_events: 50_000 }
     }
 }

@@ -8,7 +8,7 @@
 const SMALLEST: usize = 1 << 9;
 const LARGEST: usize = 1 << 20;
 /// A bitmap is halved while fewer bits than one in this many would be set.
-const SPARSE: usize = 3;
+const SPARSE: usize = 2;
 
 /// Collects the groups of a block.
 pub(crate) struct Builder {

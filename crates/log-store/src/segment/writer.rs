@@ -12,8 +12,8 @@ use super::{Row, block, filter};
 use crate::facts::{self, StreamTable};
 use crate::{GroupId, StoreError};
 
-/// How hard to compress: measured, the next levels gain little and cost much (docs/log-store.md).
-const LEVEL: i32 = 3;
+/// How hard to compress: the next levels cost much and gain nothing on logs (docs/log-store.md).
+const LEVEL: i32 = 1;
 /// Text of a chunk, which is what a reader that wants everything has in memory of a segment.
 pub(crate) const CHUNK_TEXT: usize = 4 << 20;
 /// Events of a chunk.
