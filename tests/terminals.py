@@ -1,11 +1,13 @@
 """Programs on a terminal: what they show is read, and keys are pressed when they ask."""
 
 import contextlib
+import fcntl
 import os
 import pty
 import re
 import select
 import subprocess
+import termios
 import time
 
 import clouds
@@ -21,7 +23,15 @@ class Terminal:
         self.master, slave = pty.openpty()
         env = clouds.environment(TERM="xterm-256color")
         self.process = subprocess.Popen(
-            list(map(str, command)), stdin=slave, stdout=slave, stderr=slave, cwd=cwd, env=env, start_new_session=True
+            list(map(str, command)),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=cwd,
+            env=env,
+            start_new_session=True,
+            # Only of the session's own terminal do keys become signals.
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
         os.close(slave)
         self.text = ""

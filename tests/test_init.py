@@ -1,5 +1,6 @@
 """`drydock init`: what it asks, what it refuses, what it writes; and that `drydock up` in it comes up with its logs."""
 
+import base64
 import json
 import os
 import pathlib
@@ -218,7 +219,7 @@ def home(tmp_path_factory):
 def shop(cloud, base_layers, tmp_path_factory):
     """The folder of a repository."""
     folder = tmp_path_factory.mktemp("init")
-    assert init("shop", "--time-zone", "Europe/Berlin", "--log-retention", "3", cwd=folder).returncode == 0
+    assert init("shop", "--time-zone", "Europe/Berlin", "--log-retention", "dev=3", cwd=folder).returncode == 0
     return folder / "shop"
 
 
@@ -254,6 +255,20 @@ def test_up_comes_up_verified(cloud, running):
     verified = [event for event in running if event["event"] == "verification"]
     assert [event["verified"] for event in verified] == [True, True], verified
     assert "checks" in verified[0] and verified[1]["stack"] == "shop"
+
+
+def test_its_image_is_verified_without_being_named(cloud, running, shop):
+    [ami] = {instance["ImageId"] for instance in cloud.instances("running")}
+    document = cloud.json("verify", "image", cwd=shop)
+    assert (document["image"], document["verified"]) == (ami, True)
+
+
+def test_an_image_that_was_not_made_is_told(cloud, running, shop, tmp_path):
+    done = init("other", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for folder, words in [(tmp_path / "other", "`drydock up` or `drydock build` makes one"), (tmp_path, "neither a")]:
+        done = cloud.try_run("verify", "image", cwd=folder)
+        assert done.returncode == 253 and words in done.stderr, done.stderr
 
 
 def test_a_second_up_does_nothing(cloud, running, shop, home):
@@ -302,6 +317,9 @@ def test_the_log_groups_are_the_stacks_and_the_logs_arrive(cloud, running):
     written = cloud.exec(instance["InstanceId"], "cat", "/var/log/ecs/ecs-agent.log").splitlines()
     assert shipped[0] in written
     until("messages have arrived", lambda: arrived(GROUPS[5]), 60)
+    # Their lines have the local time of the instance, which is not UTC.
+    newest = logs.filter_log_events(logGroupName=GROUPS[5])["events"][-1]
+    assert abs(newest["timestamp"] - newest["ingestionTime"]) < 600_000, newest
 
 
 def test_drydock_logs_shows_them(cloud, running, shop):
@@ -351,16 +369,39 @@ def role_client(cloud, service):
     )
 
 
+def user_data(cloud, stack):
+    """The user data of a stack's launch template, and the ports that its instances may reach."""
+    ec2 = cloud.client("ec2")
+    resources = cloud.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+    ids = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+    template = ids["ApplicationLaunchTemplate"]
+    [version] = ec2.describe_launch_template_versions(LaunchTemplateId=template)["LaunchTemplateVersions"]
+    group = ids["ApplicationAutoscalingSecurityGroup"]
+    [rules] = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    text = base64.b64decode(version["LaunchTemplateData"]["UserData"]).decode()
+    return text, [rule["ToPort"] for rule in rules["IpPermissionsEgress"]]
+
+
 def test_another_environment_is_another_stack(cloud, running, shop, home):
-    """Of the same image, with the parameters of its own file; here with fewer instances than the file says."""
-    options = ("--parameter-file", "prod.cfg", "--stack-name", "shop-prod", "--parameter", "DesiredCount=0")
-    done = up(cloud, shop, home, *options)
+    """Of the same image, with the parameters of its own file; here with a proxy, and fewer instances than it says."""
+    more = {"DesiredCount": 0, "ProxyUrl": "http://proxy.internal:8080", "ProxyPort": 8080}
+    options = [word for key, value in more.items() for word in ("--parameter", f"{key}={value}")]
+    done = up(cloud, shop, home, "--parameter-file", "prod.cfg", "--stack-name", "shop-prod", *options)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     stack = cloud.client("cloudformation").describe_stacks(StackName="shop-prod")["Stacks"][0]
     given = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack["Parameters"]}
-    assert (given["InstanceType"], given["DesiredCount"]) == ("t3.small", "0")
+    assert (given["InstanceType"], given["DesiredCount"], given["LogRetentionDays"]) == ("t3.small", "0", "90")
     assert len(cloud.instances("running")) == 1
+    usual, proxied = user_data(cloud, "shop"), user_data(cloud, "shop-prod")
+    assert "proxy" not in usual[0] and usual[1] == [443]
+    assert proxied[0].count("--https-proxy http://proxy.internal:8080\n") == 2 and proxied[1] == [8080]
     cloud.run("down", "--stack-name", "shop-prod", cwd=shop)
+
+
+def test_a_proxy_with_a_password_is_refused(cloud, running, shop, home):
+    done = up(cloud, shop, home, "--parameter", "ProxyUrl=http://me:secret@proxy:3128")
+    assert done.returncode != 0
+    assert "without a password" in done.stderr + done.stdout
 
 
 def test_down_takes_the_logs_along(cloud, running, shop):
