@@ -33,7 +33,6 @@ fn settings(file: &str) -> LogStreamSettings {
         blacklist: None,
         filters: Vec::new(),
         trim_timestamp: false,
-        auto_removal: false,
         retention_in_days: None,
     }
 }

@@ -128,7 +128,6 @@ impl<'a> Reader<'a> {
             blacklist: None,
             filters: Vec::new(),
             trim_timestamp: false,
-            auto_removal: false,
             retention_in_days: None,
         };
         Some(settings)

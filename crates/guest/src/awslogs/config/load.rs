@@ -67,7 +67,7 @@ pub fn load(sources: &Sources, names: &dyn Names) -> Loaded {
     complete(&mut settings, aws, proxy);
     if settings.streams.is_empty() && !problems.are_fatal() {
         problems.in_file(&sources.config);
-        problems.fail(None, "there is no file to ship", "write a section for each file");
+        problems.warn(None, "there is no file to ship", "write a section for each file");
     }
     let settings = (!problems.are_fatal()).then_some(settings);
     Loaded { settings, problems: problems.into_vec() }

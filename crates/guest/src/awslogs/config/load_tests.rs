@@ -60,10 +60,20 @@ fn a_section_that_was_read_before_is_passed_over() {
 }
 
 #[test]
-fn without_anything_to_ship_the_agent_does_not_start() {
+fn without_anything_to_ship_the_agent_waits_for_a_configuration() {
+    let loaded = Folder::new(&[("awslogs.conf", "[general]\n")]).load("awslogs.conf");
+    assert!(loaded.settings.unwrap().streams.is_empty());
+    assert!(
+        loaded.problems[0]
+            .to_string()
+            .ends_with("warning: there is no file to ship; write a section for each file")
+    );
+}
+
+#[test]
+fn without_a_configuration_the_agent_does_not_start() {
     for (files, said) in [
         (vec![], "there is no such file; name the configuration with --config"),
-        (vec![("awslogs.conf", "[general]\n")], "there is no file to ship"),
         (vec![("awslogs.conf", "[general]\nnonsense\n")], ":2: error: \"nonsense\" is neither"),
     ] {
         let loaded = Folder::new(&files).load("awslogs.conf");

@@ -74,8 +74,6 @@ pub struct LogStreamSettings {
     pub filters: Vec<Filter>,
     /// Whether the time is cut out of the message.
     pub trim_timestamp: bool,
-    /// Whether a file is removed once it has been rotated away and shipped.
-    pub auto_removal: bool,
     /// The group's retention, set when the agent starts.
     pub retention_in_days: Option<u32>,
 }

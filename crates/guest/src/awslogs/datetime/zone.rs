@@ -98,3 +98,47 @@ pub fn local_names() -> Vec<String> {
     names.dedup();
     names
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offset_is_that_of_its_time_and_of_an_hour_that_comes_twice_the_first() {
+        let mut zone = Zone::of(tz::TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap());
+        let hour = 60 * 60 * 1000;
+        for (date, time, hours) in [
+            ((2024, 1, 15), 12 * hour, 1),
+            ((2024, 7, 15), 12 * hour, 2),
+            ((2024, 3, 31), 2 * hour - 1, 1),
+            ((2024, 3, 31), 3 * hour, 2),
+            ((2024, 10, 27), 2 * hour + hour / 2, 2),
+            ((2024, 10, 27), 3 * hour, 1),
+        ] {
+            let civil = days(Date::new(date.0, date.1, date.2).unwrap()) * DAY + time;
+            assert_eq!(zone.offset(civil), hours * 3600, "{date:?} {time}");
+        }
+    }
+
+    #[test]
+    fn the_date_is_the_zones() {
+        // 2024-03-10T23:30:00Z
+        let now = 1_710_113_400_000;
+        let mut zone = Zone::of(tz::TimeZone::posix("CET-1").unwrap());
+        assert_eq!(zone.date(now).to_string(), "2024-03-11");
+        assert_eq!(zone.date(now - 60 * 60 * 1000).to_string(), "2024-03-10");
+    }
+
+    #[test]
+    fn days_are_counted_from_the_epoch() {
+        for (date, expected) in [
+            ((1970, 1, 1), 0),
+            ((1969, 12, 31), -1),
+            ((2000, 2, 29), 11_016),
+            ((2024, 3, 10), 19_792),
+            ((1600, 1, 1), -135_140),
+        ] {
+            assert_eq!(days(Date::new(date.0, date.1, date.2).unwrap()), expected, "{date:?}");
+        }
+    }
+}

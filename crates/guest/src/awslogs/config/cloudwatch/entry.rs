@@ -65,6 +65,9 @@ pub fn read(mut object: Object<'_, '_>, shared: &Shared<'_>) -> Option<LogStream
         return None;
     };
     let refused = refuse(&mut object);
+    if object.boolean("auto_removal") == Some(true) {
+        object.problems.warn(line, "auto_removal has no effect", "let logrotate remove what it has rotated");
+    }
     let file = file(&mut object, path, path_line);
     let group = group(&mut object, path, path_line, shared);
     let stream = stream(&mut object, shared);
@@ -91,7 +94,6 @@ pub fn read(mut object: Object<'_, '_>, shared: &Shared<'_>) -> Option<LogStream
         blacklist: pattern(&mut object, "blacklist"),
         filters: filters(&mut object),
         trim_timestamp: object.boolean("trim_timestamp").unwrap_or(false),
-        auto_removal: object.boolean("auto_removal").unwrap_or(false),
         retention_in_days: retention(&mut object),
     };
     (!refused).then_some(settings)

@@ -46,7 +46,7 @@ fn a_whole_configuration_is_read() {
                     "multi_line_start_pattern": "{timestamp_format}",
                     "encoding": "utf-8",
                     "retention_in_days": 30,
-                    "auto_removal": true,
+                    "auto_removal": false,
                     "trim_timestamp": true,
                     "blacklist": "debug",
                     "log_group_class": "STANDARD",
@@ -78,7 +78,7 @@ fn a_whole_configuration_is_read() {
     );
     assert_eq!((first.time_zone, first.retention_in_days), (TimeZone::Utc, Some(30)));
     assert_eq!(first.buffer_duration, Duration::from_secs(15));
-    assert!(first.auto_removal && first.trim_timestamp);
+    assert!(first.trim_timestamp);
     assert!(first.blacklist.as_ref().unwrap().is_in(b"debug.log"));
     assert!(matches!(first.multi_line_start_pattern, LineStart::Time(_)));
     let passes = |message: &[u8]| first.filters.iter().all(|filter| filter.agrees(message));
@@ -116,6 +116,7 @@ fn what_cannot_be_done_is_refused_by_its_name() {
         ("\"timezone\": \"CET\"", "Local is used", Severity::Warning),
         ("\"timestamp_format\": \"%Q\"", "the time of reading is used", Severity::Warning),
         ("\"log_grup_name\": \"g\"", "did you mean 'log_group_name'?", Severity::Warning),
+        ("\"auto_removal\": true", "let logrotate remove", Severity::Warning),
         ("\"service.name\": \"s\"", "service.name has no effect", Severity::Warning),
         ("\"auto_removal\": \"yes\"", "auto_removal is a string, not true or false", Severity::Fatal),
     ] {
