@@ -17,7 +17,7 @@ from waiting import until
 
 BUILDING = ["build", "validate", "inspect"]
 DEPLOYING = ["up", "down", "deploy", "events", "verify"]
-VERBS = [*BUILDING, *DEPLOYING, "instances", "image", "cloud", "exec", "completion"]
+VERBS = [*BUILDING, *DEPLOYING, "logs", "instances", "image", "cloud", "exec", "completion"]
 
 
 @pytest.mark.parametrize("verb", VERBS)
