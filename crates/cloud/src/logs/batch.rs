@@ -113,7 +113,8 @@ mod tests {
     #[test]
     fn late_and_early_events_are_rejected_one_by_one() {
         type Told = (Option<i32>, Option<i32>, Option<i32>);
-        let cases: [(&[i64], Option<i32>, Range<usize>, Told); 8] = [
+        type Case<'a> = (&'a [i64], Option<i32>, Range<usize>, Told);
+        let cases: [Case<'_>; 8] = [
             (&[-HOUR, 0, 2 * HOUR], None, 0..3, (None, None, None)),
             (&[0, 2 * HOUR + 1], None, 0..1, (Some(1), None, None)),
             (&[-14 * DAY - 1, -14 * DAY], None, 1..2, (None, Some(1), None)),

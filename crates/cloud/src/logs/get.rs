@@ -42,12 +42,17 @@ pub fn get(ctx: &Ctx, input: GetLogEventsRequest) -> Result<GetLogEventsResponse
         literals: Vec::new(),
     };
     let mut page = Page::new(input.limit);
+    let mut events = Vec::new();
     for event in ctx.cloud.logs.events.scan(group.number, &scan).map_err(errors::events)? {
-        if page.add(event.map_err(errors::events)?).is_err() || page.is_full() {
+        let event = event.map_err(errors::events)?;
+        if !page.has_room(&event) {
+            break;
+        }
+        events.push(event);
+        if page.is_full() {
             break;
         }
     }
-    let mut events = page.events;
     if direction == Direction::Backward {
         events.reverse();
     }

@@ -76,7 +76,7 @@ impl Home<'_> {
 
     /// The name of the group that an ARN is of, with the rest behind it (`:*` or nothing); none when it is an ARN
     /// of something else or of elsewhere.
-    pub fn group_of_arn<'t>(self, arn: &'t str) -> Option<(&'t str, &'t str)> {
+    pub fn group_of_arn(self, arn: &str) -> Option<(&str, &str)> {
         let rest = arn.strip_prefix(self.group_arn("").as_str())?;
         let end = rest.find(':').unwrap_or(rest.len());
         Some(rest.split_at(end))

@@ -7,37 +7,35 @@ const MAX_BYTES: u64 = 1_048_576;
 /// The most events of an answer.
 const MAX_EVENTS: usize = 10_000;
 
-/// The events of one answer.
+/// What one answer has room for.
 #[derive(Debug)]
 pub struct Page {
-    /// The events.
-    pub events: Vec<Event>,
-    limit: usize,
+    events: usize,
     bytes: u64,
+    limit: usize,
 }
 
 impl Page {
     /// An empty page with the limit of a request.
     pub fn new(limit: Option<i32>) -> Self {
         let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(MAX_EVENTS);
-        Self { events: Vec::new(), limit: limit.min(MAX_EVENTS), bytes: 0 }
+        Self { events: 0, bytes: 0, limit: limit.min(MAX_EVENTS) }
     }
 
-    /// Takes an event if it has room; gives it back otherwise. An empty page takes any event, or nobody could ever
-    /// read one that is larger than a page.
-    pub fn add(&mut self, event: Event) -> Result<(), Event> {
+    /// Makes room for an event, if there is some. An empty page has room for any event, or nobody could ever read one
+    /// that is larger than a page.
+    pub fn has_room(&mut self, event: &Event) -> bool {
         let bytes = event.message.len() as u64 + EVENT_OVERHEAD;
-        let fits = self.events.is_empty() || self.bytes + bytes <= MAX_BYTES;
-        if self.is_full() || !fits {
-            return Err(event);
+        let fits = !self.is_full() && (self.events == 0 || self.bytes + bytes <= MAX_BYTES);
+        if fits {
+            self.events += 1;
+            self.bytes += bytes;
         }
-        self.bytes += bytes;
-        self.events.push(event);
-        Ok(())
+        fits
     }
 
     /// Whether it takes no more.
     pub fn is_full(&self) -> bool {
-        self.events.len() >= self.limit
+        self.events >= self.limit
     }
 }

@@ -1,6 +1,7 @@
 //! Log streams.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_wire::Error;
@@ -12,7 +13,7 @@ use log_store::{Position, StreamFacts, StreamId};
 use super::groups::{DESCRIBED, find_either, home, next_number};
 use super::state::{GroupRecord, Removal, StreamRecord};
 use super::{errors, names, time};
-use crate::Ctx;
+use crate::{Ctx, Store};
 
 /// The stream of a name.
 ///
@@ -27,6 +28,37 @@ pub fn of_group(ctx: &Ctx, group: &str) -> Vec<Arc<StreamRecord>> {
     let mut streams = ctx.cloud.store.list::<StreamRecord>(&ctx.region);
     streams.retain(|stream| stream.group == group);
     streams
+}
+
+/// The names of a group's streams by their numbers, looked up once.
+pub struct Names {
+    region: String,
+    group: String,
+    /// None: of a stream that is gone, whose events are about to go.
+    known: HashMap<StreamId, Option<Arc<str>>>,
+}
+
+impl Names {
+    /// The names of the streams that a group has now.
+    pub fn new(store: &Store, group: &GroupRecord) -> Self {
+        let mut names = Self { region: group.region.clone(), group: group.id.clone(), known: HashMap::new() };
+        names.look(store);
+        names
+    }
+
+    /// A stream's name; none when there is no such stream any more. One that was made since is looked up.
+    pub fn get(&mut self, store: &Store, stream: StreamId) -> Option<Arc<str>> {
+        if !self.known.contains_key(&stream) {
+            self.look(store);
+        }
+        self.known.entry(stream).or_default().clone()
+    }
+
+    fn look(&mut self, store: &Store) {
+        let all = store.list::<StreamRecord>(&self.region);
+        let own = all.iter().filter(|record| record.group == self.group);
+        self.known.extend(own.map(|record| (record.number, Some(Arc::from(record.name.as_str())))));
+    }
 }
 
 /// `CreateLogStream`

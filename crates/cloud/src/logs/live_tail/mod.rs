@@ -5,7 +5,6 @@ mod sample;
 
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_wire::Error;
@@ -15,7 +14,7 @@ use http::HeaderValue;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use log_query::FilterPattern;
-use log_store::{Event, GroupId, StreamId, Subscription, Tail};
+use log_store::{Event, GroupId, Subscription, Tail};
 use tokio::sync::mpsc;
 
 use super::{errors, filter, groups, names, streams, time};
@@ -43,15 +42,14 @@ pub struct Session {
     subscription: Subscription,
     pattern: FilterPattern,
     wanted: Wanted,
-    /// `ACCOUNT:NAME` of each group, and its name.
     groups: HashMap<GroupId, Group>,
-    streams: HashMap<StreamId, Arc<str>>,
     start: LiveTailSessionStart,
 }
 
 struct Group {
-    name: String,
+    /// `ACCOUNT:NAME`.
     identifier: String,
+    streams: streams::Names,
     retention_days: Option<i32>,
 }
 
@@ -89,8 +87,9 @@ pub fn start(ctx: &Ctx, input: StartLiveTailRequest) -> Result<Session, Error> {
     for identifier in identifiers {
         let name = groups::home(ctx).group_name(identifier, "logGroupIdentifiers", false)?;
         let group = groups::find(ctx, &name)?;
+        let streams = streams::Names::new(&ctx.cloud.store, &group);
         let identifier = format!("{}:{name}", ctx.account);
-        found.insert(group.number, Group { name, identifier, retention_days: group.retention_days });
+        found.insert(group.number, Group { identifier, streams, retention_days: group.retention_days });
     }
     let numbers: Vec<GroupId> = found.keys().copied().collect();
     Ok(Session {
@@ -99,7 +98,6 @@ pub fn start(ctx: &Ctx, input: StartLiveTailRequest) -> Result<Session, Error> {
         pattern,
         wanted,
         groups: found,
-        streams: HashMap::new(),
         start: LiveTailSessionStart {
             request_id: Some(ctx.request_id.clone()),
             session_id: Some(ids::uuid()),
@@ -221,8 +219,8 @@ impl Session {
         if !self.pattern.matches(&event.message) {
             return None;
         }
-        let stream = self.stream_name(event.group, event.stream)?;
-        let group = self.groups.get(&event.group)?;
+        let group = self.groups.get_mut(&event.group)?;
+        let stream = group.streams.get(&self.ctx.cloud.store, event.stream)?;
         let expired =
             time::expiry(group.retention_days, time::now()).is_some_and(|before| event.timestamp < before);
         (self.wanted.has(&stream) && !expired).then(|| LiveTailSessionLogEvent {
@@ -232,17 +230,6 @@ impl Session {
             timestamp: Some(event.timestamp),
             ingestion_time: Some(event.ingestion_time),
         })
-    }
-
-    /// A stream's name. Streams may be made while the session lasts; one that is gone again has no name any more.
-    fn stream_name(&mut self, group: GroupId, stream: StreamId) -> Option<Arc<str>> {
-        if !self.streams.contains_key(&stream) {
-            let group = self.groups.get(&group)?;
-            for record in streams::of_group(&self.ctx, &group.name) {
-                self.streams.insert(record.number, Arc::from(record.name.as_str()));
-            }
-        }
-        self.streams.get(&stream).cloned()
     }
 }
 

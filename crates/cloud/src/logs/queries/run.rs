@@ -1,18 +1,18 @@
 //! Carrying queries out, on threads of their own.
 
-use std::collections::HashMap;
 use std::iter::Peekable;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_wire::Error;
 use log_query::insights::{Execution, Row, Settings};
-use log_store::{Event, Order, Position, Scan, Scanner, StoreError, StreamId};
+use log_store::{Event, Order, Position, Scan, Scanner, StoreError};
 
 use super::job::{Job, Status};
 use super::pointer::Pointer;
 use crate::Cloud;
-use crate::logs::state::{GroupRecord, StreamRecord};
+use crate::logs::state::GroupRecord;
+use crate::logs::streams::Names;
 use crate::logs::time::{self, Span};
 
 /// How long a query may run ("StartQuery" in the API reference).
@@ -74,7 +74,7 @@ fn read(cloud: &Cloud, job: &Job, execution: &mut Execution<'_>, begun: Instant)
     let mut count = 0;
     while let Some((source, event)) = events.next()? {
         let source = &mut events.sources[source];
-        let Some(stream) = source.streams.name(cloud, &source.group, event.stream) else { continue };
+        let Some(stream) = source.streams.get(&cloud.store, event.stream) else { continue };
         let ptr = || Pointer { group: event.group, position: event.position }.to_string();
         let row = Row {
             timestamp: event.timestamp,
@@ -106,10 +106,9 @@ struct Newest {
 }
 
 struct Source {
-    group: Arc<GroupRecord>,
     /// `ACCOUNT:NAME`.
     log: String,
-    streams: Streams,
+    streams: Names,
     events: Peekable<Scanner>,
 }
 
@@ -126,9 +125,8 @@ impl Newest {
             };
             Ok(Source {
                 log: format!("{}:{}", job.account, group.id),
-                streams: Streams::default(),
+                streams: Names::new(&cloud.store, group),
                 events: cloud.logs.events.scan(group.number, &scan)?.peekable(),
-                group: Arc::clone(group),
             })
         };
         Ok(Self { sources: job.groups.iter().map(open).collect::<Result<_, StoreError>>()? })
@@ -148,21 +146,5 @@ impl Newest {
         }
         let Some((index, _)) = best else { return Ok(None) };
         self.sources[index].events.next().transpose().map(|event| event.map(|event| (index, event)))
-    }
-}
-
-/// Names of a group's streams by their numbers.
-#[derive(Default)]
-struct Streams(HashMap<StreamId, Arc<str>>);
-
-impl Streams {
-    /// A stream's name; none when it is gone.
-    fn name(&mut self, cloud: &Cloud, group: &GroupRecord, stream: StreamId) -> Option<Arc<str>> {
-        if !self.0.contains_key(&stream) {
-            let all = cloud.store.list::<StreamRecord>(&group.region);
-            let own = all.into_iter().filter(|record| record.group == group.id);
-            self.0.extend(own.map(|record| (record.number, Arc::from(record.name.as_str()))));
-        }
-        self.0.get(&stream).cloned()
     }
 }

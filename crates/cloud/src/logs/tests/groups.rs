@@ -179,13 +179,18 @@ fn deleted_events_do_not_come_back_with_the_name() {
 
     let delete =
         DeleteLogStreamRequest { log_group_name: Some("g".into()), log_stream_name: Some("i-1".into()) };
+    stream(&bench, "g", "i-2");
+    put(&bench, "g", "i-2", &[(0, "other")]);
     LogsService.delete_log_stream(&bench.ctx(), delete.clone()).unwrap();
+    let filter = FilterLogEventsRequest { log_group_name: Some("g".into()), ..Default::default() };
+    let left = LogsService.filter_log_events(&bench.ctx(), filter).unwrap().events;
+    assert_eq!(left.len(), 1, "what is deleted is not shown until it is removed");
     assert_eq!(
         LogsService.delete_log_stream(&bench.ctx(), delete).unwrap_err().message,
         "The specified log stream does not exist."
     );
     settle(&bench.cloud, Default::default()).unwrap();
-    assert_eq!(bench.cloud.logs.events.group_bytes(group.number).unwrap(), 0);
+    assert_eq!(bench.cloud.logs.events.group_bytes(group.number).unwrap(), 26 + 5);
 }
 
 #[test]
