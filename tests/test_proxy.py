@@ -144,9 +144,12 @@ def test_the_cluster_has_its_instance(cloud, member):
 
 
 def test_every_service_was_reached_through_the_proxy(cloud, member, proxy):
-    tunnels = proxy.tunnels(member[0]["PrivateIpAddress"])
-    # cfn-init and cfn-signal, the ECS agent's calls, its WebSocket, the log agent.
-    for service in ("cloudformation", "ecs", "logs"):
+    client = member[0]["PrivateIpAddress"]
+    # It gathers what it ships for some seconds.
+    until("the log agent has shipped", lambda: aws("logs") in proxy.tunnels(client), 30)
+    tunnels = proxy.tunnels(client)
+    # cfn-init and cfn-signal, the ECS agent's calls, its WebSocket.
+    for service in ("cloudformation", "ecs"):
         assert aws(service) in tunnels, tunnels
     assert [host for host in tunnels if host.startswith("ecs-")], tunnels
     assert tunnels.count(aws("cloudformation")) >= 2, tunnels
@@ -175,12 +178,15 @@ def test_the_logs_came_through_the_proxy(cloud, member):
     logs = cloud.client("logs")
     group = f"/{name}/ec2/Group/var/log/ecs/ecs-agent"
 
-    def events():
-        streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
-        assert [stream["logStreamName"] for stream in streams] == [instance["InstanceId"]]
-        return logs.get_log_events(logGroupName=group, logStreamName=instance["InstanceId"])["events"]
+    until("its group is there", lambda: logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"], 30)
 
-    until("the agent's log is there", lambda: any("Registering" in event["message"] for event in events()), 30)
+    def messages():
+        [stream] = logs.describe_log_streams(logGroupName=group)["logStreams"]
+        assert stream["logStreamName"] == instance["InstanceId"]
+        events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+        return [event["message"] for event in events]
+
+    until("the agent's log is there", lambda: any("Connected to ACS" in text for text in messages()), 30)
 
 
 def test_without_the_proxy_the_reason_is_told(cloud, net, images):
