@@ -71,9 +71,12 @@ fn what_is_said_is_taken() {
     assert!(!stream.multi_line_start_pattern.is_start(b"text"));
 }
 
+/// An option, what must hold of the settings, and what is said.
+type Corrected = (&'static str, fn(&LogStreamSettings) -> bool, &'static str);
+
 #[test]
 fn what_is_out_of_bounds_is_moved_as_amazon_moves_it() {
-    let cases: [(&str, fn(&LogStreamSettings) -> bool, &str); 16] = [
+    let cases: [Corrected; 16] = [
         ("buffer_duration = 10", |s| s.buffer_duration == Duration::from_secs(5), "5000 is the least"),
         ("buffer_duration = soon", |s| s.buffer_duration == Duration::from_secs(5), "not a whole number"),
         ("batch_count = 10001", |s| s.batch_count == 10_000, "10000 is the most"),

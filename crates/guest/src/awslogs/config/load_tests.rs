@@ -1,5 +1,6 @@
 use super::*;
 use crate::awslogs::config::names::tests::Known;
+use proptest::prelude::*;
 
 struct Folder(tempfile::TempDir);
 
@@ -106,4 +107,24 @@ fn what_is_no_text_is_told() {
         "{:?}",
         loaded.problems
     );
+}
+
+proptest! {
+    /// Whatever the files hold, there is an answer, and each problem names its file.
+    #[test]
+    fn no_configuration_is_too_odd(
+        conf in "(\\[[a-z]{0,3}\\]?|[a-z_]{1,9} ?[=:]|[%{}\\[(*?0-9a-z \n\t\\]-]{0,6}|\n){0,20}",
+        json in "[{}\\[\\]\",:a-z0-9 \n]{0,40}",
+        proxy in "(export )?[A-Z_]{0,6}=?[ -~\n]{0,20}",
+    ) {
+        let folder = Folder::new(&[
+            ("awslogs.conf", &conf), ("a.json", &json), ("proxy.conf", &proxy), ("awscli.conf", &conf),
+            ("common-config.toml", &conf),
+        ]);
+        for config in ["awslogs.conf", "a.json"] {
+            for problem in folder.load(config).problems {
+                prop_assert!(problem.file.starts_with(folder.0.path()), "{problem}");
+            }
+        }
+    }
 }

@@ -47,10 +47,10 @@ impl Matcher {
     pub fn find(&self, line: &[u8]) -> Option<(usize, usize, Values)> {
         let mut values = Values::default();
         for (start, byte) in line.iter().enumerate() {
-            if self.first[usize::from(*byte)] {
-                if let Some(end) = self.follow(&self.items, line, start, &mut values) {
-                    return Some((start, end, values));
-                }
+            if self.first[usize::from(*byte)]
+                && let Some(end) = self.follow(&self.items, line, start, &mut values)
+            {
+                return Some((start, end, values));
             }
         }
         None

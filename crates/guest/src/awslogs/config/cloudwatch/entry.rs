@@ -109,12 +109,11 @@ fn refuse(object: &mut Object<'_, '_>) -> bool {
             any = true;
         }
     }
-    if let Some((class, line)) = object.text("log_group_class") {
-        if !class.eq_ignore_ascii_case("STANDARD") {
-            let what = format!("log_group_class {class} is not supported");
-            object.problems.leave_out(line, what, "make the group beforehand, and remove this");
-            any = true;
-        }
+    let class = object.text("log_group_class");
+    if let Some((class, line)) = class.filter(|(class, _)| !class.eq_ignore_ascii_case("STANDARD")) {
+        let what = format!("log_group_class {class} is not supported");
+        object.problems.leave_out(line, what, "make the group beforehand, and remove this");
+        any = true;
     }
     any
 }
