@@ -3,8 +3,41 @@
 mod common;
 
 use aws_wire::ec2::{RunInstancesRequest, RunInstancesRequest as Input};
-use aws_wire::{decode_input, parse};
+use aws_wire::logs::PutLogEventsRequest;
+use aws_wire::{decode_any, decode_input, parse};
 use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// JSON that is near to a batch of log events.
+fn near_a_batch() -> impl Strategy<Value = Value> {
+    let scalar = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        Just(json!(1.0)),
+        Just(json!(1.5)),
+        "\\PC{0,3}".prop_map(Value::from),
+    ];
+    scalar.prop_recursive(4, 24, 4, |inner| {
+        let name = prop::sample::select(vec![
+            "logGroupName",
+            "logEvents",
+            "message",
+            "timestamp",
+            "entity",
+            "keyAttributes",
+            "x",
+        ]);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::vec((name, inner), 0..4).prop_map(|members| members
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect()),
+        ]
+    })
+}
 
 proptest! {
     #[test]
@@ -29,6 +62,20 @@ proptest! {
         let body: String = names.iter().map(|name| format!("&{name}={value}")).collect();
         if let Ok(request) = common::ec2(&format!("Action=RunInstances{body}")) {
             let _ = decode_input::<Input>(&request);
+        }
+    }
+
+    #[test]
+    fn json_is_decoded_alike_on_both_roads(events in near_a_batch(), more in near_a_batch(), cut in 0..200_usize) {
+        let body = json!({"logGroupName": "g", "logStreamName": "s", "logEvents": events, "entity": more}).to_string();
+        let broken: String = body.chars().take(cut).chain("}".chars()).collect();
+        for body in [body, broken] {
+            let Ok(request) = common::logs("PutLogEvents", &body) else { continue };
+            let quick = decode_input::<PutLogEventsRequest>(&request);
+            let slow = decode_any(&request).map(|input| {
+                serde_json::from_value::<PutLogEventsRequest>(serde_json::to_value(input.as_ref()).unwrap()).unwrap()
+            });
+            prop_assert_eq!(quick, slow, "{}", body);
         }
     }
 
