@@ -1,9 +1,11 @@
 """Amazon's own log agent (awscli-cwlogs) and ours ship the same rotated files; the events are equal.
 
-Both follow the same files at the same time, each into groups of its own in the same local cloud.
+Ours runs twice: by Amazon's configuration, and by the same in the CloudWatch agent's JSON. All follow the same files at
+the same time, each into groups of its own in the same local cloud.
 """
 
 import datetime
+import json
 import os
 import pathlib
 import signal
@@ -166,11 +168,28 @@ def amazons(folder, cloud):
     return started(folder, command, AWS_CONFIG_FILE=str(aws_config(folder, cloud)))
 
 
-def ours(folder, cloud):
-    config = aws_config(folder, cloud, endpoint_url=cloud.environment["AWS_ENDPOINT_URL"])
-    command = [GUEST, "awslogs-agent", "--config", folder / "awslogs.conf", "--aws-config", config]
+def ours(folder, cloud, config="awslogs.conf"):
+    aws = aws_config(folder, cloud, endpoint_url=cloud.environment["AWS_ENDPOINT_URL"])
+    command = [GUEST, "awslogs-agent", "--config", folder / config, "--aws-config", aws]
     command += ["--additional-configs-dir", folder / "none", "--proxy", folder / "none", "--log-file", "-"]
     return started(folder, [*command, "--socket", folder / "socket"])
+
+
+def by_json(folder, cloud, files):
+    """Ours, by the CloudWatch agent's words for the same."""
+    names = {"datetime_format": "timestamp_format", "time_zone": "timezone"}
+    entries = []
+    for section, file, options, *_ in LOGS:
+        given = dict(line.split(" = ") for line in options.splitlines() if not line.startswith("file_fingerprint"))
+        entry = {names.get(name, name): value for name, value in given.items()}
+        if entry.get("multi_line_start_pattern") == "{datetime_format}":
+            entry["multi_line_start_pattern"] = "{timestamp_format}"
+        entry |= {"file_path": f"{files}/{file}", "log_group_name": f"/json/{section}", "log_stream_name": STREAM}
+        entries.append(entry)
+    collected = {"files": {"file_state_folder": str(folder), "collect_list": entries}}
+    folder.mkdir()
+    folder.joinpath("agent.json").write_text(json.dumps({"logs": {"logs_collected": collected}}))
+    return ours(folder, cloud, "agent.json")
 
 
 def started(folder, command, **variables):
@@ -193,13 +212,14 @@ def plugin():
 
 @pytest.fixture
 def agents(cloud, plugin, tmp_path):
-    """Both agents, and the files that they follow."""
+    """The agents, and the files that they follow."""
     files = Files(tmp_path / "logs")
     files.folder.mkdir()
     files.write()
     running = {
         "amazons": amazons(configuration(tmp_path / "amazons", "amazons", files.folder), cloud),
         "ours": ours(configuration(tmp_path / "ours", "ours", files.folder), cloud),
+        "json": by_json(tmp_path / "json", cloud, files.folder),
     }
     try:
         yield files
@@ -226,39 +246,42 @@ def events(logs, name, section):
         return []
 
 
+def all_events(logs):
+    return {section: [events(logs, name, section) for name in ("amazons", "ours", "json")] for section, *_ in LOGS}
+
+
 def shipped(logs, counts):
-    """What both agents have shipped, once it is as much as `counts` says for both of them."""
+    """What the agents have shipped, once each has shipped as many events as `counts` says; or what they have."""
 
     def look():
-        found = {section: (events(logs, "amazons", section), events(logs, "ours", section)) for section, *_ in LOGS}
-        for section, (theirs, own) in found.items():
-            # More than theirs is a difference, too; it is not waited for.
-            if len(theirs) < counts[section] or len(own) < len(theirs):
-                return None
-        return found
+        found = all_events(logs)
+        return found if all(len(one) >= counts[section] for section in found for one in found[section]) else None
 
     try:
-        return until("both agents have shipped everything", look, 90, 1)
+        return until("all agents have shipped everything", look, 60, 1)
     except AssertionError:
-        return {section: (events(logs, "amazons", section), events(logs, "ours", section)) for section, *_ in LOGS}
+        return all_events(logs)
 
 
-def compare(found):
-    for section, (theirs, own) in found.items():
-        if section == "dmesg":
-            # Each agent read at its own time.
-            theirs, own = [message for _, message in theirs], [message for _, message in own]
-        assert own == theirs, section
-        assert theirs, section
+def compare(found, counts):
+    for section, (theirs, *others) in found.items():
+        assert len(theirs) == counts[section], section
+        for own in others:
+            if section == "dmesg":
+                # Each agent read at its own time.
+                assert [message for _, message in own] == [message for _, message in theirs]
+            else:
+                assert own == theirs, section
 
 
 # How many events one writing makes, by the agents' rules.
 ONCE = {"syslog": 40 + 2 * 4 + 4, "traces": 25, "latin": 25, "agent": 60, "dmesg": 30}
 
 
-def test_both_agents_make_the_same_events_of_rotated_files(cloud, agents):
+def test_the_agents_make_the_same_events_of_rotated_files(cloud, agents):
     logs = cloud.client("logs")
-    compare(shipped(logs, ONCE))
+    compare(shipped(logs, ONCE), ONCE)
     agents.rotate()
     agents.write()
-    compare(shipped(logs, {section: 2 * count for section, count in ONCE.items()}))
+    twice = {section: 2 * count for section, count in ONCE.items()}
+    compare(shipped(logs, twice), twice)

@@ -21,6 +21,8 @@ const PARTS: &str = "amazon-cloudwatch-agent.d";
 /// How often the agent sends what it has, unless told otherwise.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 const QUEUE_SIZE: usize = 10;
+/// The state file in a folder that was named for it.
+const STATE_NAME: &str = "agent-state";
 
 const METRICS: &str = "this agent ships logs alone";
 const ENTITY: &str = "this agent tells the service nothing about whose logs they are";
@@ -69,13 +71,16 @@ struct Whole {
     region: Option<String>,
     endpoint: Option<String>,
     log_file: Option<String>,
+    state_folder: Option<String>,
     streams: Vec<LogStreamSettings>,
 }
 
 impl Whole {
     fn settings(self, proxy: ProxySettings) -> Settings {
         Settings {
-            state_file: PathBuf::from(STATE_FILE),
+            state_file: self
+                .state_folder
+                .map_or(PathBuf::from(STATE_FILE), |it| Path::new(&it).join(STATE_NAME)),
             gzip: true,
             queue_size: QUEUE_SIZE,
             region: self.region,
@@ -156,7 +161,8 @@ impl Whole {
         ];
         collected.name_unknown(&["files"], &without_effect);
         let Some(mut files) = collected.object("files", "logs.logs_collected.files") else { return };
-        files.name_unknown(&["collect_list"], &[]);
+        files.name_unknown(&["collect_list", "file_state_folder"], &[]);
+        keep(&mut self.state_folder, &mut files, "file_state_folder");
         let shared = entry::Shared { stream_name, flush_interval, names };
         for node in files.list("collect_list") {
             let Some(object) = Object::new("collect_list", node, files.problems) else { continue };

@@ -37,7 +37,7 @@ fn a_whole_configuration_is_read() {
                 "force_flush_interval": 15,
                 "log_stream_name": "{hostname}",
                 "endpoint_override": "https://logs.example.com",
-                "logs_collected": {"files": {"collect_list": [
+                "logs_collected": {"files": {"file_state_folder": "/var/lib/state", "collect_list": [
                   {
                     "file_path": "/var/log/**.log",
                     "log_group_name": "/app/{aws_region}",
@@ -70,6 +70,7 @@ fn a_whole_configuration_is_read() {
     assert_eq!(settings.region.as_deref(), Some("eu-west-1"));
     assert_eq!(settings.endpoint.as_deref(), Some("https://logs.example.com"));
     assert_eq!(settings.log_file, Path::new("/var/log/agent.log"));
+    assert_eq!(settings.state_file, Path::new("/var/lib/state/agent-state"));
     assert_eq!(settings.proxy.https.as_deref(), Some("http://p:3128"));
     let [first, again, named] = &settings.streams[..] else { panic!("{:?}", settings.streams) };
     assert_eq!(
