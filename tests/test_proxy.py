@@ -14,7 +14,7 @@ import seed
 import stacks
 from waiting import until
 
-TEMPLATE = stacks.TEMPLATES / "private.yml"
+PRIVATE = stacks.TEMPLATES / "private.yml"
 PORT = 8888
 PROXY_LOG = "/var/log/tinyproxy/tinyproxy.log"
 # Debian's package installs from the image's own package source, as any other would on Amazon Linux.
@@ -33,10 +33,17 @@ LogLevel Connect
 END
 service tinyproxy restart
 """
-FIRST_RUNS = {
-    "ours": "/opt/drydock/bin/firstrun",
-    # Its author's image has Docker stopped (cleanup.sh), so that it starts with the proxy; this one is the plain base.
-    "theirs": "service docker stop && sh firstrun.sh",
+# Each cluster's template, the name of its group of instances there, and what its parameters are.
+CLUSTERS = {
+    # The example as it is, whose instances reach the proxy's port and nothing else.
+    "example": (
+        clouds.ROOT / "examples/todobackend/template.yml",
+        "ApplicationAutoscaling",
+        {"InstanceType": "t3.micro", "DesiredCount": 1, "LogRetentionDays": 1, "ProxyPort": PORT},
+    ),
+    # The seed's first run. Its author's image has Docker stopped (cleanup.sh), so that it starts with the proxy; this
+    # one is the plain base.
+    "seed": (PRIVATE, "Group", {"FirstRun": "service docker stop && sh firstrun.sh"}),
 }
 
 
@@ -107,25 +114,26 @@ def proxy(cloud, net, images):
     return proxy
 
 
-def deploy(cloud, net, images, name, *options, **values):
+def deploy(cloud, net, images, template, name, **values):
     """`drydock deploy` of the cluster into the private subnet; the caller looks at the exit code."""
     given = {"VpcId": net["vpc"], "Subnets": net["private"], "ImageId": images["cluster"], **values}
     return cloud.try_run(
-        *("deploy", "--template-file", TEMPLATE, "--stack-name", name, *options),
+        *("deploy", "--template-file", template, "--stack-name", name),
         *("--capabilities", "CAPABILITY_IAM", "--fail-fast"),
         *("--parameter-overrides", *(f"{key}={value}" for key, value in given.items())),
     )
 
 
-@pytest.fixture(scope="module", params=FIRST_RUNS)
+@pytest.fixture(scope="module", params=CLUSTERS)
 def member(request, cloud, net, images, proxy):
     """The container instance of a cluster that came up through the proxy, with its stack's name and its cluster's."""
-    name = request.param
-    done = deploy(cloud, net, images, name, FirstRun=FIRST_RUNS[name], ProxyUrl=proxy.url)
+    name, (template, _, parameters) = request.param, CLUSTERS[request.param]
+    done = deploy(cloud, net, images, template, name, ProxyUrl=proxy.url, **parameters)
     assert done.returncode == 0, done.stdout + done.stderr
     [instance] = [one for one in cloud.instances("running") if one["SubnetId"] == net["private"]]
     outputs = cloud.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
-    yield instance, name, outputs[0]["OutputValue"]
+    [cluster] = [output["OutputValue"] for output in outputs if output["OutputKey"] == "Cluster"]
+    yield instance, name, cluster
     cloud.delete_stack(name)
 
 
@@ -176,21 +184,25 @@ def test_docker_asks_the_proxy(cloud, member, proxy):
 def test_the_logs_came_through_the_proxy(cloud, member):
     instance, name, _ = member
     logs = cloud.client("logs")
-    group = f"/{name}/ec2/Group/var/log/ecs/ecs-agent"
+    group = f"/{name}/ec2/{CLUSTERS[name][1]}/var/log/ecs/ecs-agent"
 
-    until("its group is there", lambda: logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"], 30)
+    instance_id = instance["InstanceId"]
 
     def messages():
-        [stream] = logs.describe_log_streams(logGroupName=group)["logStreams"]
-        assert stream["logStreamName"] == instance["InstanceId"]
-        events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+        """What is in the stream, which is there some seconds after the first line was written."""
+        groups = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+        streams = logs.describe_log_streams(logGroupName=group)["logStreams"] if groups else []
+        if not streams:
+            return []
+        assert [stream["logStreamName"] for stream in streams] == [instance_id]
+        events = logs.get_log_events(logGroupName=group, logStreamName=instance_id)["events"]
         return [event["message"] for event in events]
 
     until("the agent's log is there", lambda: any("Connected to ACS" in text for text in messages()), 30)
 
 
 def test_without_the_proxy_the_reason_is_told(cloud, net, images):
-    done = deploy(cloud, net, images, "lost", FirstRun="true", Timeout="PT15S")
+    done = deploy(cloud, net, images, PRIVATE, "lost", FirstRun="true", Timeout="PT15S")
     assert done.returncode == 255, done.stdout + done.stderr
     logical_id, status, reason = stacks.failure(cloud, "lost")
     assert (logical_id, status) == ("Group", "CREATE_FAILED")
