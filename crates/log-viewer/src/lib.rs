@@ -13,6 +13,7 @@ pub mod groups;
 pub mod history;
 pub mod names;
 mod overlap;
+pub mod place;
 pub mod query;
 pub mod selection;
 pub mod service;

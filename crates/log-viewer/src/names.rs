@@ -31,16 +31,18 @@ fn after(hint: &str) -> String {
 const LISTED: usize = 12;
 
 /// The index of the group that `asked` means: the group of that name, else the only one whose path ends with it, whose
-/// name begins with it, or whose name ends with it, tried in this order.
+/// name begins with it, ends with it, or has it somewhere, tried in this order.
 ///
 /// # Errors
 /// When there is none or more than one.
 pub fn resolve(asked: &str, groups: &[&str]) -> Result<usize, NameError> {
     let as_path = format!("/{}", asked.trim_start_matches('/'));
-    let ways: [&dyn Fn(&str) -> bool; 4] =
-        [&|name| name == asked, &|name| name.ends_with(&as_path), &|name| name.starts_with(asked), &|name| {
-            name.ends_with(asked)
-        }];
+    let is_whole = |name: &str| name == asked;
+    let ends_path = |name: &str| name.ends_with(&as_path);
+    let begins = |name: &str| name.starts_with(asked);
+    let ends = |name: &str| name.ends_with(asked);
+    let is_part = |name: &str| name.contains(asked);
+    let ways: [&dyn Fn(&str) -> bool; 5] = [&is_whole, &ends_path, &begins, &ends, &is_part];
     if !asked.is_empty() {
         for fits in ways {
             let found: Vec<usize> = (0..groups.len()).filter(|&index| fits(groups[index])).collect();
@@ -122,6 +124,7 @@ mod tests {
             ("init", 2),
             ("Other/var/log/ecs/ecs-agent", 3),
             ("/todobackend/ec2/O", 3),
+            ("Other", 3),
         ] {
             assert_eq!(resolve(asked, &GROUPS), Ok(expected), "{asked}");
         }
@@ -145,6 +148,10 @@ mod tests {
             "ecs-agent could be any of 2 log groups:\n  /todobackend/ec2/Group/var/log/ecs/ecs-agent\n  \
              /todobackend/ec2/Other/var/log/ecs/ecs-agent\nsay more of the name"
         );
+        let NameError::Ambiguous { candidates, .. } = resolve("ecs", &GROUPS).unwrap_err() else {
+            panic!("unknown")
+        };
+        assert_eq!(candidates.len(), 3);
     }
 
     #[test]

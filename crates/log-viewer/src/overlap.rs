@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::{Duration, Instant};
 
 use crate::event::Event;
 
@@ -37,6 +38,33 @@ impl Overlap {
             self.0.remove(&key);
         }
         true
+    }
+}
+
+/// For how long events that were shown are expected from a live session.
+const EXPECTED: Duration = Duration::from_secs(60);
+
+/// What was shown and a live session may still tell: in two parts, of which the older is forgotten in time.
+#[derive(Debug, Default)]
+pub(crate) struct Debts {
+    now: Overlap,
+    before: Overlap,
+    since: Option<Instant>,
+}
+
+impl Debts {
+    /// Adds an event that is shown at `now`.
+    pub fn add(&mut self, event: &Event, now: Instant) {
+        if now.duration_since(*self.since.get_or_insert(now)) >= EXPECTED {
+            self.before = std::mem::take(&mut self.now);
+            self.since = Some(now);
+        }
+        self.now.add(event);
+    }
+
+    /// Whether this event was shown before the session told it; each telling counts once.
+    pub fn take(&mut self, event: &Event) -> bool {
+        self.before.take(event) || self.now.take(event)
     }
 }
 
@@ -100,6 +128,17 @@ mod tests {
         let mut overlap = Overlap::default();
         overlap.add(&told);
         assert!(overlap.take(&Event { id: Some("1".to_owned()), message: "same\n".to_owned(), ..told }));
+    }
+
+    #[test]
+    fn what_a_session_owes_is_forgotten_in_time() {
+        let (mut debts, mut now) = (Debts::default(), Instant::now());
+        let events: Vec<Event> = (0..3).map(|at| event("/g", "i-1", at, "line")).collect();
+        for event in &events {
+            debts.add(event, now);
+            now += EXPECTED;
+        }
+        assert_eq!([0, 1, 2, 2].map(|index: usize| debts.take(&events[index])), [false, true, true, false]);
     }
 
     #[test]

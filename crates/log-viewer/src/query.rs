@@ -6,6 +6,7 @@ use aws_clients::ApiError;
 use serde_json::{Map, Value};
 
 use crate::groups::size;
+use crate::place::{mark, of_message};
 use crate::service::{Group, Logs, QueryResults, QueryState, Span, StartQueryError};
 
 /// How long to wait between two looks at a query.
@@ -15,7 +16,7 @@ const LOOK: Duration = Duration::from_millis(150);
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
     /// The query's text is not understood.
-    #[error("the query is not understood: {message}\n{}", pointer(.query, *.place))]
+    #[error("the query is not understood: {message}\n{}", mark(.query, .place.or_else(|| of_message(.message, .query))))]
     Malformed {
         /// The query.
         query: String,
@@ -72,22 +73,6 @@ async fn finish(logs: &dyn Logs, id: &str) -> Result<QueryResults, QueryError> {
             }
         }
     }
-}
-
-/// The line of the query that is wrong, and a mark under it.
-fn pointer(query: &str, place: Option<(usize, usize)>) -> String {
-    let Some((start, end)) = place else { return format!("  {query}") };
-    let mut line_start = 0;
-    for line in query.split('\n') {
-        let length = line.chars().count();
-        if start <= line_start + length {
-            let column = start - line_start;
-            let width = end.saturating_sub(start).clamp(1, (length - column.min(length)).max(1));
-            return format!("  {line}\n  {}{}", " ".repeat(column), "^".repeat(width));
-        }
-        line_start += length + 1;
-    }
-    format!("  {query}")
 }
 
 /// The fields that are told only for programs.
@@ -193,21 +178,6 @@ mod tests {
     async fn a_malformed_query_shows_where() {
         let error = run(&Fake::of(&[]), &[], "feilds a", SPAN, None).await.unwrap_err();
         assert_eq!(error.to_string(), "the query is not understood: unexpected symbol\n  feilds a\n  ^^^^^^");
-    }
-
-    #[test]
-    fn the_mark_is_under_the_place() {
-        for (query, place, expected) in [
-            ("abc", Some((1, 2)), "  abc\n   ^"),
-            ("abc", Some((3, 4)), "  abc\n     ^"),
-            ("abc", Some((1, 99)), "  abc\n   ^^"),
-            ("abc", Some((2, 0)), "  abc\n    ^"),
-            ("é1\nfilter x", Some((10, 11)), "  filter x\n         ^"),
-            ("abc", Some((50, 51)), "  abc"),
-            ("abc", None, "  abc"),
-        ] {
-            assert_eq!(pointer(query, place), expected, "{query:?} {place:?}");
-        }
     }
 
     #[test]

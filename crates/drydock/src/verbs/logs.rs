@@ -10,6 +10,7 @@ use jiff::{Timestamp, Zoned};
 use log_viewer::aws::Aws;
 use log_viewer::follow::{FollowError, Order, Pace, Screen, follow};
 use log_viewer::history::{Merged, latest};
+use log_viewer::place::{mark, of_message};
 use log_viewer::selection::{Scope, Selection};
 use log_viewer::service::{Group, Question, Span, Stacks};
 use log_viewer::show::{JsonLines, Plain, Terminal};
@@ -51,7 +52,7 @@ pub struct Args {
     #[arg(long, value_name = "TIME", value_parser = moment)]
     until: Option<Timestamp>,
     /// Only events that match CloudWatch Logs' filter pattern
-    #[arg(long, value_name = "PATTERN", conflicts_with_all = ["query", "list"])]
+    #[arg(long, value_name = "PATTERN", allow_hyphen_values = true, conflicts_with_all = ["query", "list"])]
     filter: Option<String>,
     /// Only this instance's streams: those whose names begin with it
     #[arg(long, value_name = "ID", conflicts_with_all = ["query", "list"])]
@@ -93,14 +94,24 @@ pub async fn run(mut args: Args) -> Result<(), Failure> {
     let scope = args.scope(here, &*aws).await?;
     let selection = Selection::new(aws.clone(), aws.clone(), scope.clone(), args.asked.clone());
     let viewer = Viewer { args: &args, logs: aws, scope, now: Timestamp::now().as_millisecond() };
-    match () {
+    let done = match () {
         () if args.list => viewer.list(&selection).await,
         () if args.follow => viewer.follow(&selection, &target).await,
         () => match &args.query {
             Some(query) => viewer.query(&selection, query).await,
             None => viewer.show(&selection).await,
         },
-    }
+    };
+    done.map_err(|failure| with_place(failure, args.filter.as_deref()))
+}
+
+/// A refused filter pattern is shown, with a mark where the service says that it is wrong.
+fn with_place(failure: Failure, filter: Option<&str>) -> Failure {
+    let pattern =
+        filter.filter(|_| failure.message.as_deref().is_some_and(|it| it.contains("filter pattern")));
+    let Some(pattern) = pattern else { return failure };
+    let shown = |message: String| format!("{message}\n{}", mark(pattern, of_message(&message, pattern)));
+    Failure { message: failure.message.map(shown), ..failure }
 }
 
 impl Args {

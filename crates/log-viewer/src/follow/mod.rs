@@ -57,6 +57,8 @@ pub struct Pace {
     pub settle: Duration,
     /// After which a session without a word is taken for dead.
     pub quiet: Duration,
+    /// By how much the order in which the service takes events in may differ from that of its times for it.
+    pub slack: Duration,
     /// Before the first attempt to open a lost session again; doubled with each.
     pub retry: Duration,
 }
@@ -72,6 +74,7 @@ impl Pace {
             poll: Duration::from_millis(250),
             settle: Duration::from_secs(1),
             quiet: Duration::from_secs(30),
+            slack: Duration::from_secs(3),
             retry: Duration::from_millis(200),
         }
     }
@@ -83,6 +86,7 @@ impl Pace {
             poll: Duration::from_secs(3),
             settle: Duration::from_secs(8),
             quiet: Duration::from_secs(30),
+            slack: Duration::from_secs(30),
             retry: Duration::from_secs(1),
         }
     }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use super::{Order, Pace};
 use crate::event::Event;
 use crate::history::Merged;
-use crate::overlap::{Overlap, Recent};
+use crate::overlap::{Debts, Recent};
 use crate::service::{Group, LiveSession, Logs, Span, Update};
 
 /// What a tail has to tell.
@@ -27,9 +27,7 @@ pub(super) enum Message {
 /// Nobody listens any more.
 struct Deaf;
 
-/// By how much the service's clock and the order in which it takes events in may be off, in milliseconds.
-const SLACK: i64 = 30_000;
-/// The same for this machine's clock, when the service has not told any time yet.
+/// By how much this machine's clock may differ from the service's, in milliseconds.
 const CLOCK_SLACK: i64 = 300_000;
 /// How much older than its arrival an event may be, in a look that is made often.
 const NEAR: i64 = 60_000;
@@ -51,14 +49,13 @@ pub(super) struct Tail {
     /// What was shown last.
     recent: Recent,
     /// What was shown that the live session may tell as well.
-    owed: Overlap,
+    owed: Debts,
 }
 
-/// A tail with its session, or without one where it is refused.
+/// A tail with its session, or with the refusal of one.
 pub(super) struct Opened {
     tail: Tail,
-    session: Option<Box<dyn LiveSession>>,
-    refusal: Option<ApiError>,
+    session: Result<Box<dyn LiveSession>, ApiError>,
 }
 
 impl Opened {
@@ -67,7 +64,7 @@ impl Opened {
         if self.tail.names.contains(&event.group) {
             self.tail.recent.add(event);
             if event.ingestion_time >= self.tail.order.now - CLOCK_SLACK {
-                self.tail.owed.add(event);
+                self.tail.owed.add(event, Instant::now().into_std());
             }
         }
     }
@@ -79,14 +76,10 @@ impl Opened {
 
     /// Carries on until nobody listens any more or a group is gone.
     pub async fn run(self) {
-        let Self { tail, session, refusal } = self;
         // Whoever has ended the listening knows.
-        let _ = match session {
-            Some(session) => tail.live(session).await,
-            None => match refusal {
-                Some(refusal) => tail.without_session(&refusal).await,
-                None => Ok(()),
-            },
+        let _ = match self.session {
+            Ok(session) => self.tail.live(session).await,
+            Err(refusal) => self.tail.without_session(&refusal).await,
         };
     }
 }
@@ -110,7 +103,7 @@ impl Tail {
         sender: mpsc::Sender<Message>,
     ) -> Self {
         let names = groups.iter().map(|group| group.name.clone()).collect();
-        let (since, recent, owed) = (order.since, Recent::default(), Overlap::default());
+        let (since, recent, owed) = (order.since, Recent::default(), Debts::default());
         Self { logs, groups, names, order, since, pace, sender, recent, owed }
     }
 
@@ -120,11 +113,8 @@ impl Tail {
     /// When a group does not exist or nobody answers.
     pub async fn open(self) -> Result<Opened, ApiError> {
         match self.logs.live(&self.groups, &self.order.question).await {
-            Ok(session) => Ok(Opened { tail: self, session: Some(session), refusal: None }),
-            Err(error) if is_refusal(&error) => {
-                Ok(Opened { tail: self, session: None, refusal: Some(error) })
-            }
-            Err(error) => Err(error),
+            Err(error) if !is_refusal(&error) => Err(error),
+            session => Ok(Opened { tail: self, session }),
         }
     }
 
@@ -145,44 +135,39 @@ impl Tail {
     async fn listen(&mut self, session: &mut dyn LiveSession) -> Result<Lost, Deaf> {
         // What the service had taken in just before the session began may not have been readable yet.
         let mut look = Some(Instant::now() + self.pace.settle);
+        let mut looked = Instant::now();
         let mut silent = Instant::now() + self.pace.quiet;
         loop {
-            let next = async {
-                match look {
-                    Some(at) => {
-                        tokio::select! {
-                            // The look first: a session with too much to tell is never at a loss for words.
-                            biased;
-                            () = sleep_until(at) => None,
-                            next = timeout_at(silent, session.next()) => Some(next),
-                        }
-                    }
-                    None => Some(timeout_at(silent, session.next()).await),
-                }
+            let told = tokio::select! {
+                // The look first: a session with too much to tell is never at a loss for words.
+                biased;
+                () = sleep_until(look.unwrap_or(silent)), if look.is_some() => None,
+                told = timeout_at(silent, session.next()) => Some(told),
             };
-            match next.await {
-                None => {
-                    look = None;
-                    if let Err(error) = self.catch_up(NEAR).await? {
-                        return Ok(Lost::Broken(error));
-                    }
-                }
-                Some(Err(_)) => return Ok(Lost::Silent),
-                Some(Ok(Err(error))) => return Ok(Lost::Broken(error)),
+            let update = match told {
+                None => Update::default(),
+                Some(Ok(Ok(Some(update)))) => update,
                 Some(Ok(Ok(None))) => return Ok(Lost::Ended),
-                Some(Ok(Ok(Some(update)))) => {
-                    silent = Instant::now() + self.pace.quiet;
-                    if update.sampled && look.is_none() {
-                        look = Some(Instant::now() + self.pace.settle);
-                    }
-                    self.update(update).await?;
+                Some(Ok(Err(error))) => return Ok(Lost::Broken(error)),
+                Some(Err(_)) => return Ok(Lost::Silent),
+            };
+            silent = Instant::now() + self.pace.quiet;
+            // What was left out can be read, if not all of it at once; looking costs more than listening.
+            if update.sampled {
+                look = look.or(Some(looked + self.pace.settle));
+            }
+            if look.is_some_and(|at| at <= Instant::now()) {
+                looked = Instant::now();
+                look = update.sampled.then(|| looked + self.pace.settle);
+                if let Err(error) = self.catch_up(NEAR).await? {
+                    return Ok(Lost::Broken(error));
                 }
             }
+            self.update(update.events).await?;
         }
     }
 
-    async fn update(&mut self, update: Update) -> Result<(), Deaf> {
-        let mut new: Vec<Event> = update.events;
+    async fn update(&mut self, mut new: Vec<Event>) -> Result<(), Deaf> {
         new.retain(|event| self.order.question.wants(&event.stream) && !self.owed.take(event));
         new.sort_by_key(|event| event.timestamp);
         self.tell(new).await
@@ -200,7 +185,7 @@ impl Tail {
             match self.logs.live(&self.groups, &self.order.question).await {
                 Ok(session) => {
                     // What another session told will not be told by this one.
-                    self.owed = Overlap::default();
+                    self.owed = Debts::default();
                     if self.catch_up(FAR).await?.is_ok() {
                         if is_told {
                             self.note("following again".to_owned()).await?;
@@ -275,26 +260,33 @@ impl Tail {
         let cutoff = self.cutoff();
         let (logs, order, since) = (self.logs.clone(), self.order.clone(), self.since);
         let span = Span { from: cutoff.saturating_sub(reach).max(0), until: None };
-        let found = match Merged::new(&*logs, &self.names, &order.question, span).all().await {
-            Ok(found) => found,
-            Err(error) => return Ok(Err(error)),
-        };
         let mut shown = self.recent.since(cutoff);
         let is_wanted = |event: &Event| {
             let is_late = event.ingestion_time >= order.now;
             event.ingestion_time >= cutoff && (event.timestamp >= since || is_late)
         };
-        let new: Vec<Event> =
-            found.into_iter().filter(|event| is_wanted(event) && !shown.take(event)).collect();
+        let mut found = Merged::new(&*logs, &self.names, &order.question, span);
+        let mut new = Vec::new();
+        loop {
+            match found.next().await {
+                Ok(Some(event)) if is_wanted(&event) && !shown.take(&event) => new.push(event),
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        let now = Instant::now().into_std();
         for event in &new {
-            self.owed.add(event);
+            self.owed.add(event, now);
         }
         Ok(Ok(self.tell(new).await?))
     }
 
     /// The service's time from which on something may not have been shown.
     fn cutoff(&self) -> i64 {
-        self.recent.newest().map_or(self.order.now - CLOCK_SLACK, |newest| newest - SLACK)
+        self.recent
+            .newest()
+            .map_or(self.order.now - CLOCK_SLACK, |newest| newest - self.pace.slack.as_millis() as i64)
     }
 
     async fn tell(&mut self, events: Vec<Event>) -> Result<(), Deaf> {

@@ -61,6 +61,7 @@ impl Run {
             poll: Duration::from_millis(10),
             settle: Duration::from_millis(40),
             quiet: Duration::from_secs(5),
+            slack: Duration::from_secs(3),
             retry: Duration::from_millis(5),
         };
         let mut screen = TestScreen(shown.clone());
@@ -137,6 +138,19 @@ async fn what_the_session_does_not_tell_is_caught_up_with() {
     run.fake.put(event("/a", "i-1", NOW + 1, "too many"));
     run.fake.tell(Update { events: Vec::new(), sampled: true });
     run.shows(&["readable late", "too many"]).await;
+}
+
+#[tokio::test]
+async fn what_a_session_tells_in_part_is_shown_in_order() {
+    let run = Run::of(Fake::of(&["/a"]), &[], order());
+    run.until(|_| run.fake.opened.load(Ordering::SeqCst) == 1).await;
+    // The look that follows upon the beginning is over.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    run.fake.deaf.store(true, Ordering::SeqCst);
+    let all: Vec<Event> = (1..=6).map(|at| event("/a", "i-1", NOW + at, &at.to_string())).collect();
+    all.iter().for_each(|event| run.fake.put(event.clone()));
+    run.fake.tell(Update { events: vec![all[1].clone(), all[4].clone()], sampled: true });
+    run.shows(&["1", "2", "3", "4", "5", "6"]).await;
 }
 
 #[tokio::test]

@@ -3,17 +3,17 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde::Serialize;
 
+use super::text::time;
 use crate::event::Event;
 use crate::follow::Screen;
 
 /// An event as programs read it.
 #[derive(Serialize)]
 struct Document<'a> {
-    /// In RFC 3339; none when the milliseconds are beyond any calendar.
-    time: Option<Timestamp>,
+    /// In RFC 3339, with milliseconds.
+    time: String,
     timestamp: i64,
     ingestion_time: i64,
     group: &'a str,
@@ -42,7 +42,7 @@ impl<W: Write + Send> Screen for JsonLines<W> {
 
     fn show(&mut self, event: &Event) -> io::Result<()> {
         let document = Document {
-            time: Timestamp::from_millisecond(event.timestamp).ok(),
+            time: time(event.timestamp),
             timestamp: event.timestamp,
             ingestion_time: event.ingestion_time,
             group: &event.group,

@@ -9,8 +9,11 @@ pub(super) struct Label {
     pub colour: u8,
 }
 
-/// Colours that can be told apart and read on light and dark ground.
-const COLOURS: [u8; 12] = [39, 208, 35, 170, 136, 69, 203, 37, 141, 106, 205, 74];
+/// Colours that can be read on light and dark ground, enough of them that few instances wish for the same.
+const COLOURS: [u8; 30] = [
+    33, 208, 35, 170, 136, 69, 203, 37, 141, 106, 205, 74, 166, 99, 64, 162, 39, 172, 71, 128, 67, 202, 31,
+    133, 100, 204, 72, 167, 105, 130,
+];
 
 /// The least digits of an instance's id that are shown.
 const DIGITS: usize = 5;
@@ -102,7 +105,7 @@ mod tests {
     #[test]
     fn a_stream_has_the_same_colour_in_every_run_and_no_other_stream_has_it() {
         let mut labels = Labels::default();
-        let streams: Vec<String> = (0..12).map(|index| format!("i-{index:017x}")).collect();
+        let streams: Vec<String> = (0..COLOURS.len()).map(|index| format!("i-{index:017x}")).collect();
         let mut colours: Vec<u8> = streams.iter().map(|stream| labels.of(stream).0.colour).collect();
         assert_eq!(
             labels.of(&streams[3]),
@@ -110,7 +113,7 @@ mod tests {
         );
         colours.sort_unstable();
         colours.dedup();
-        assert_eq!(colours.len(), 12);
+        assert_eq!(colours.len(), COLOURS.len());
         // The wished one again when all are taken.
         let more = labels.of("one-more").0.colour;
         assert_eq!(more, Labels::default().of("one-more").0.colour);

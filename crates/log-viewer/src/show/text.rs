@@ -76,8 +76,8 @@ impl<W: Write + Send> Screen for Plain<W> {
     }
 }
 
-/// RFC 3339 with milliseconds, in UTC.
-fn time(milliseconds: i64) -> String {
+/// RFC 3339 with milliseconds, in UTC; the number itself when it is beyond any calendar.
+pub(super) fn time(milliseconds: i64) -> String {
     match Timestamp::from_millisecond(milliseconds) {
         Ok(time) => format!("{time:.3}"),
         Err(_) => milliseconds.to_string(),
