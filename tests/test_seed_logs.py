@@ -152,3 +152,21 @@ def test_the_agents_own_log_is_quiet(cloud, instance):
     log = cloud.exec(instance, "cat", "/var/log/awslogs.log")
     assert log and "ERROR" not in log, log
     assert "is running" in cloud.exec(instance, "service", "awslogs", "status")
+
+
+def test_the_last_lines_before_a_power_off_arrive(cloud, instance):
+    """The log agent ends after what it ships the logs of. The last test of the file."""
+    cloud.client("ec2").terminate_instances(InstanceIds=[instance])
+    last_words = {
+        "ecs/ecs-agent": 'msg="Exiting"',
+        "ecs/ecs-init": "post-stop: agent ended",
+        "docker": "Daemon shutdown",
+    }
+    for log, words in last_words.items():
+        group = f"{PREFIX}/var/log/{log}"
+        until(
+            f"{words!r} is in {group}",
+            lambda group=group, words=words: any(words in line for line in shipped(cloud, group, instance)),
+            20,
+            0.5,
+        )
