@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use log_query::FilterPattern;
 use log_query::insights::{Query, Row, Settings};
 
-const DURATION: Duration = Duration::from_secs(2);
+const ROUND: Duration = Duration::from_millis(100);
+const ROUNDS: usize = 15;
 const MESSAGES: usize = 10_000;
 
 /// Levels and statuses of which one in a hundred is what the patterns look for.
@@ -78,18 +79,22 @@ fn main() {
     }
 }
 
-/// Prints how many messages go through `work`, which takes all of them once, in a second.
+/// Prints how many messages go through `work`, which takes all of them once, in a second: the best of some rounds, so
+/// that another program on the same core counts little.
 fn report(figure: &str, messages: &[String], mut work: impl FnMut() -> usize) {
-    let start = Instant::now();
-    let mut count = 0_u32;
-    while start.elapsed() < DURATION {
-        black_box(work());
-        count += u32::try_from(messages.len()).unwrap();
+    let mut best = 0.0_f64;
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        let mut count = 0_u32;
+        while start.elapsed() < ROUND {
+            black_box(work());
+            count += u32::try_from(messages.len()).unwrap();
+        }
+        best = best.max(f64::from(count) / start.elapsed().as_secs_f64());
     }
-    let value = f64::from(count) / start.elapsed().as_secs_f64();
     let bytes = messages.iter().map(String::len).sum::<usize>() / messages.len();
     println!(
-        r#"{{"figure": "log-query: {figure}, {bytes} bytes each", "value": {value:.0}, "unit": "messages/s", "aim": ""}}"#
+        r#"{{"figure": "log-query: {figure}, {bytes} bytes each", "value": {best:.0}, "unit": "messages/s", "aim": ""}}"#
     );
 }
 

@@ -56,10 +56,7 @@ impl Parser<'_> {
             Token::Name { name, quoted: false } => name.to_ascii_lowercase(),
             _ => return Err(self.expected(&format!("a command ({SUPPORTED})"))),
         };
-        if name != "limit"
-            && matches!(self.stages.last(), Some(Stage::Dedup(_) | Stage::Limit(_)))
-            && self.deduped()
-        {
+        if name != "limit" && self.deduped() {
             return Err(self.error(self.span.clone(), format!("only limit may follow dedup, not {name}")));
         }
         match name.as_str() {
