@@ -175,6 +175,7 @@ fn header(text: &str) -> Option<&str> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     fn read(text: &str) -> (Document, Vec<String>) {
         let mut problems = Problems::default();
@@ -221,6 +222,32 @@ mod tests {
         let lines: Vec<&str> = problems.iter().map(|problem| &problem[..3]).collect();
         assert_eq!(lines, [":1:", ":3:", ":5:", ":6:", ":7:"], "{problems:#?}");
         assert!(problems[2].contains("y stands twice in its section; the first is in line 4"));
+    }
+
+    /// What Python itself made of the same files (ini_cases.py).
+    #[test]
+    fn python_reads_the_same() {
+        #[derive(serde::Deserialize)]
+        struct Case {
+            text: String,
+            sections: Option<BTreeMap<String, BTreeMap<String, String>>>,
+        }
+        let cases: Vec<Case> = serde_json::from_str(include_str!("ini_cases.json")).unwrap();
+        for case in cases {
+            let (document, problems) = read(&case.text);
+            let Some(expected) = case.sections else {
+                assert!(!problems.is_empty(), "{:?}", case.text);
+                continue;
+            };
+            assert_eq!(problems, [""; 0], "{:?}", case.text);
+            let options = |section: &Section| {
+                let own = document.defaults.iter().chain(&section.entries);
+                own.map(|entry| (entry.name.clone(), entry.value.clone())).collect()
+            };
+            let found: BTreeMap<String, BTreeMap<String, String>> =
+                document.sections.iter().map(|section| (section.name.clone(), options(section))).collect();
+            assert_eq!(found, expected, "{:?}", case.text);
+        }
     }
 
     proptest! {
