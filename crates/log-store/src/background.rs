@@ -72,7 +72,10 @@ fn keep_sealing(engine: &Engine) {
         engine.rotate_when_old();
         match engine.seal_oldest() {
             Ok(true) => {}
-            Ok(false) => engine.wake.wait(look, |wanted| &mut wanted.seal),
+            Ok(false) => {
+                engine.tidy();
+                engine.wake.wait(look, |wanted| &mut wanted.seal);
+            }
             Err(error) => pause(engine, &error, "log events stay in memory for now"),
         }
     }
@@ -82,7 +85,10 @@ fn keep_compacting(engine: &Engine) {
     while !engine.is_closed() {
         match engine.compact_once() {
             Ok(true) => {}
-            Ok(false) => engine.wake.wait(IDLE, |wanted| &mut wanted.compact),
+            Ok(false) => {
+                engine.tidy();
+                engine.wake.wait(IDLE, |wanted| &mut wanted.compact);
+            }
             Err(StoreError::Closed) => return,
             Err(error) => pause(engine, &error, "segments of log events stay as they are for now"),
         }

@@ -9,7 +9,7 @@ use crate::graves::{Graves, GroupGraves};
 use crate::memtable::Memtable;
 use crate::merge::Merge;
 use crate::segment::index::{Chunk, GroupEntry};
-use crate::segment::{CHUNK_TEXT, Segment, SegmentFile, Writer};
+use crate::segment::{CHUNK_TEXT, Desk, Segment, SegmentFile, Writer};
 use crate::select::Selection;
 use crate::{GroupId, StoreError};
 
@@ -87,6 +87,7 @@ impl Engine {
     fn rewrite(&self, inputs: Vec<Arc<Segment>>, graves: &Graves) -> Result<(), StoreError> {
         let Some(first) = inputs.first() else { return Ok(()) };
         let written = self.new_segment(first.partition, |writer| self.join(&inputs, graves, writer));
+        self.freed();
         match written {
             Ok(segment) => self.change(Change {
                 added: segment.map(Arc::new).into_iter().collect(),
@@ -146,10 +147,10 @@ struct Piece {
 
 /// The chunks of a group that are not dead as a whole, in the order of their first events.
 fn pieces(inputs: &[Input], group: GroupId, graves: &GroupGraves) -> Result<Vec<Piece>, StoreError> {
-    let mut pieces = Vec::new();
+    let (mut pieces, mut desk) = (Vec::new(), Desk::default());
     for (input, Input { segment, file }) in inputs.iter().enumerate() {
         let Some(entry) = segment.group(group) else { continue };
-        let chunks = file.chunks(entry)?.into_iter().zip(file.streams(entry)?);
+        let chunks = file.chunks(entry, &mut desk)?.into_iter().zip(file.streams(entry, &mut desk)?);
         pieces.extend(chunks.filter(|(chunk, _)| !chunk.is_dead(graves)).map(|(chunk, streams)| Piece {
             input,
             chunk,
@@ -251,8 +252,9 @@ fn examine(
     if bounds.min_sequence >= graves.end() {
         return Ok(Some(Remains::Nothing));
     }
-    let chunks = file.chunks(entry)?;
-    let streams = file.streams(entry)?;
+    let mut desk = Desk::default();
+    let chunks = file.chunks(entry, &mut desk)?;
+    let streams = file.streams(entry, &mut desk)?;
     let mut remains = Remains::Nothing;
     for (chunk, streams) in chunks.iter().zip(&streams) {
         if chunk.has_deleted_stream(graves, streams) {

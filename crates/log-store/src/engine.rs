@@ -18,10 +18,10 @@ use crate::manifest::{Listed, Manifest};
 use crate::memtable::Memtable;
 use crate::merge::Merge;
 use crate::queue::Queue;
-use crate::segment::{Segment, SegmentFile};
+use crate::segment::{Desk, Segment, SegmentFile};
 use crate::select::Selection;
 use crate::tail::Subscribers;
-use crate::{Damage, GroupId, Options, StoreError, facts, wal};
+use crate::{Damage, GroupId, Options, StoreError, facts, memory, wal};
 
 /// An open store.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub(crate) struct Engine {
     /// Locked as long as the store is open.
     pub(crate) _lock: File,
     pub(crate) closed: AtomicBool,
+    /// Whether memory was used and freed since the last [`Engine::tidy`].
+    pub(crate) untidy: AtomicBool,
     pub(crate) log: Mutex<wal::Writer>,
     pub(crate) queue: Mutex<Queue>,
     pub(crate) facts: Mutex<HashMap<GroupId, StreamTable>>,
@@ -88,6 +90,22 @@ pub(crate) struct Change {
 impl Engine {
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
+    }
+
+    /// To be called when work has freed memory.
+    pub(crate) fn freed(&self) {
+        self.untidy.store(true, Ordering::Release);
+    }
+
+    /// Gives freed memory back when nothing is in memory: otherwise it will be used again soon.
+    pub(crate) fn tidy(&self) {
+        let idle = {
+            let state = self.state.read();
+            state.frozen.is_empty() && state.active.bytes() == 0
+        };
+        if idle && self.untidy.swap(false, Ordering::AcqRel) {
+            memory::give_back();
+        }
     }
 
     /// A number for a new segment file.
@@ -237,19 +255,19 @@ fn add_segment_facts(
     graves: &Arc<GroupGraves>,
 ) -> Result<(), StoreError> {
     let Some(entry) = segment.group(group) else { return Ok(()) };
-    let file = SegmentFile::open(&segment.path)?;
-    let streams = file.streams(entry)?;
+    let (file, mut desk) = (SegmentFile::open(&segment.path)?, Desk::default());
+    let streams = file.streams(entry, &mut desk)?;
     if entry.bounds.min_sequence >= graves.end() {
         streams.iter().for_each(|streams| facts::add_table(table, streams));
         return Ok(());
     }
     let selection = Selection::all(group, graves.clone());
-    for (chunk, streams) in file.chunks(entry)?.iter().zip(&streams) {
+    for (chunk, streams) in file.chunks(entry, &mut desk)?.iter().zip(&streams) {
         if chunk.is_dead(graves) {
             continue;
         }
         if chunk.is_touched(graves, streams) {
-            facts::add_table(table, &file.count(chunk, &selection)?);
+            facts::add_table(table, &file.count(chunk, &selection, &mut desk)?);
         } else {
             facts::add_table(table, streams);
         }

@@ -14,6 +14,7 @@ mod facts;
 mod files;
 mod graves;
 mod manifest;
+mod memory;
 mod memtable;
 mod merge;
 mod open;

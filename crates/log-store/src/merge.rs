@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::batch::Batch;
 use crate::segment::index::{Bounds, Chunk};
-use crate::segment::{Row, Segment, SegmentFile, key};
+use crate::segment::{Desk, Row, Segment, SegmentFile, key};
 use crate::select::Selection;
 use crate::{Order, ScanStatistics, StoreError};
 
@@ -20,7 +20,7 @@ pub(crate) struct Merge {
     /// Of each source that is not at its end: what its next event is not before, and its number.
     heads: BinaryHeap<Reverse<(u128, usize)>>,
     damage: VecDeque<StoreError>,
-    statistics: ScanStatistics,
+    desk: Desk,
 }
 
 /// The place of an event in a [`Merge`], good until the next one is asked for.
@@ -55,12 +55,12 @@ impl Merge {
             sources: Vec::new(),
             heads: BinaryHeap::new(),
             damage: VecDeque::new(),
-            statistics: ScanStatistics::default(),
+            desk: Desk::default(),
         }
     }
 
     pub(crate) fn statistics(&self) -> ScanStatistics {
-        self.statistics
+        self.desk.statistics
     }
 
     /// Adds what is wanted of batches of the group.
@@ -74,8 +74,8 @@ impl Merge {
             }
             let mut wanted = rows_of(batch, text as u32);
             wanted.retain(|row| self.selection.wants_row(row));
-            self.statistics.events += wanted.len() as u64;
-            self.statistics.bytes += wanted.iter().map(|row| row.length() as u64).sum::<u64>();
+            self.desk.statistics.events += wanted.len() as u64;
+            self.desk.statistics.bytes += wanted.iter().map(|row| row.length() as u64).sum::<u64>();
             self.selection.retain_messages(&mut wanted, batch.text());
             rows.append(&mut wanted);
         }
@@ -89,7 +89,8 @@ impl Merge {
         if !self.selection.wants_bounds(&entry.bounds) {
             return;
         }
-        let opened = SegmentFile::open(&segment.path).and_then(|file| Ok((file.chunks(entry)?, file)));
+        let opened =
+            SegmentFile::open(&segment.path).and_then(|file| Ok((file.chunks(entry, &mut self.desk)?, file)));
         match opened {
             Ok((chunks, file)) => self.add_chunks(&Arc::new(file), chunks),
             Err(error) => self.damage.push_back(error),
@@ -136,7 +137,7 @@ impl Merge {
             if found {
                 source.at += 1;
             } else {
-                self.damage.extend(source.load(&self.selection, &mut self.statistics));
+                self.damage.extend(source.load(&self.selection, &mut self.desk));
             }
             match source.head(self.selection.order) {
                 Some(head) => {
@@ -180,13 +181,13 @@ impl Source {
     }
 
     /// Puts the next chunk in the place of the one that was passed.
-    fn load(&mut self, selection: &Selection, statistics: &mut ScanStatistics) -> Vec<StoreError> {
+    fn load(&mut self, selection: &Selection, desk: &mut Desk) -> Vec<StoreError> {
         let Some((rest, chunk)) =
             self.rest.as_mut().and_then(|rest| rest.chunks.pop_front().map(|chunk| (rest, chunk)))
         else {
             return Vec::new();
         };
-        let mut loaded = rest.file.load(&chunk, selection, statistics);
+        let mut loaded = rest.file.load(&chunk, selection, desk);
         if selection.order == Order::NewestFirst {
             loaded.rows.reverse();
         }

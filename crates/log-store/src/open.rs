@@ -59,6 +59,7 @@ pub(crate) fn open(dir: &Path, options: Options) -> Result<Engine, StoreError> {
         wake: Wake::default(),
         damage: Mutex::new(damage),
         closed: AtomicBool::new(false),
+        untidy: AtomicBool::new(true),
         _lock: lock,
         options,
         layout,

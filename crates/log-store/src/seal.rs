@@ -33,6 +33,8 @@ impl Engine {
             (memtable.clone(), state.graves.clone())
         };
         let result = self.seal(&memtable, &graves);
+        drop(memtable);
+        self.freed();
         self.seal_status.lock().failure = result.as_ref().err().cloned();
         self.sealed.notify_all();
         result?;

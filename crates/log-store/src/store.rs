@@ -142,6 +142,7 @@ impl LogStore {
     /// Joins small segments and removes dead events from the disk now, as happens by itself in time.
     pub fn compact(&self) -> Result<(), StoreError> {
         while self.engine.compact_once()? {}
+        self.engine.tidy();
         Ok(())
     }
 

@@ -1,28 +1,47 @@
 //! What is left when the process is killed at any moment, or its last write is torn at any byte.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking; the writer tells the test"
+)]
+
 mod common;
+#[path = "common/writer.rs"]
+mod writer;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use log_store::{Event, GroupId, LogStore, NewEvent, Options, Scan, StreamId};
 
 const GROUP: GroupId = GroupId(1);
 const STREAM: StreamId = StreamId(2);
-const KILLS: u64 = 60;
+const KILLS: u64 = 100;
 
 fn read(store: &LogStore, group: GroupId) -> Vec<Event> {
     store.scan(group, &Scan::default()).unwrap().map(Result::unwrap).collect()
 }
 
-/// The program is built with the tests, beside their directory.
-fn writer() -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    tests.ancestors().nth(2).unwrap().join("examples/write_until_killed")
+#[test]
+#[ignore = "it is what the next test kills"]
+fn the_writer() {
+    let argument = |name| std::env::var(name).unwrap();
+    writer::run(Path::new(&argument("WRITER_DIR")), argument("WRITER_SEED").parse().unwrap());
+}
+
+fn start_writer(dir: &Path, seed: u64) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "the_writer", "--ignored", "--nocapture"])
+        .env("WRITER_DIR", dir)
+        .env("WRITER_SEED", seed.to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 #[test]
@@ -31,19 +50,14 @@ fn kill_at_any_moment_loses_nothing_acknowledged_and_doubles_nothing() {
     // By stream: how many events have been acknowledged, over all runs.
     let mut acknowledged: BTreeMap<u64, usize> = BTreeMap::new();
     for run in 0..KILLS {
-        let mut child = Command::new(writer())
-            .arg(dir.path())
-            .arg(run.to_string())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = start_writer(dir.path(), run);
         let output = BufReader::new(child.stdout.take().unwrap());
         std::thread::scope(|scope| {
             let reader = scope.spawn(move || {
                 let lines = output.lines().map_while(Result::ok);
                 lines.map(|line| numbers(&line)).collect::<Vec<Vec<usize>>>()
             });
-            std::thread::sleep(Duration::from_micros(5_000 + run * 7_919 % 60_000));
+            std::thread::sleep(Duration::from_micros(5_000 + run * 7_919 % 80_000));
             child.kill().unwrap();
             child.wait().unwrap();
             for line in reader.join().unwrap() {

@@ -1,5 +1,7 @@
 //! The store against a list: random operations, then the same questions to both.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::collections::BTreeMap;

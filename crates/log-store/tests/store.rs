@@ -1,5 +1,7 @@
 //! What callers rely on, one thing at a time.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::fs;
@@ -304,6 +306,38 @@ fn subscribers_get_what_they_asked_for_and_are_told_what_they_missed() {
     store.close();
     assert_eq!(subscription.poll_recv(&mut context), Poll::Ready(None));
     assert!(subscription.is_closed());
+}
+
+#[test]
+fn when_segments_cannot_be_written_appends_end_with_the_reason_and_go_on_when_they_can() {
+    let dir = common::directory();
+    let store = LogStore::open(dir.path(), Options { memory: 2000, ..Options::default() }).unwrap();
+    let (segments, away) = (dir.path().join("segments"), dir.path().join("away"));
+    fs::rename(&segments, &away).unwrap();
+    fs::write(&segments, "in the way").unwrap();
+    let append = |number: usize| {
+        let message = format!("event {number}");
+        store.append(GROUP, STREAM, 9, &[NewEvent { timestamp: number as i64, message: &message }])
+    };
+    let mut stored = 0;
+    let error = loop {
+        match append(stored) {
+            Ok(_) => stored += 1,
+            Err(error) => break error,
+        }
+        assert!(stored < 10_000, "memory has no end");
+    };
+    assert!(matches!(error, StoreError::Behind { .. }), "{error}");
+    assert!(error.to_string().contains("segments/"), "{error}");
+    assert_eq!(messages(&store, &Scan::default()).len(), stored);
+    store.delete_stream(GROUP, StreamId(99)).unwrap();
+    fs::remove_file(&segments).unwrap();
+    fs::rename(&away, &segments).unwrap();
+    wait_until("appends go on", || append(stored).is_ok());
+    assert_eq!(messages(&store, &Scan::default()).len(), stored + 1);
+    drop(store);
+    let store = LogStore::open(dir.path(), Options::default()).unwrap();
+    assert_eq!(messages(&store, &Scan::default()).len(), stored + 1);
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub(crate) mod index;
 mod reader;
 mod writer;
 
-pub(crate) use reader::{Segment, SegmentFile};
+pub(crate) use reader::{Desk, Segment, SegmentFile};
 pub(crate) use writer::{CHUNK_TEXT, Writer};
 
 use crate::StreamId;

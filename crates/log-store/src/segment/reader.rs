@@ -5,6 +5,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use zstd::bulk::Decompressor;
+
 use super::index::{self, Block, Chunk, Extent, GroupEntry};
 use super::writer::{MARK, TRAILER};
 use super::{Row, block};
@@ -30,6 +32,13 @@ pub(crate) struct Segment {
 pub(crate) struct SegmentFile {
     path: PathBuf,
     file: File,
+}
+
+/// What reading many blocks needs, made once: it takes longer to make than a block takes to read.
+#[derive(Default)]
+pub(crate) struct Desk {
+    pub(crate) statistics: ScanStatistics,
+    decompressor: Decompressor<'static>,
 }
 
 /// Wanted events of a chunk, ordered as events are, and their texts.
@@ -116,8 +125,9 @@ impl SegmentFile {
         Err(self.damage(extent.offset, "a wrong checksum"))
     }
 
-    fn decompressed(&self, bytes: &[u8], extent: &Extent) -> Result<Vec<u8>, StoreError> {
-        zstd::bulk::decompress(bytes, extent.raw as usize)
+    fn decompressed(&self, bytes: &[u8], extent: &Extent, desk: &mut Desk) -> Result<Vec<u8>, StoreError> {
+        desk.decompressor
+            .decompress(bytes, extent.raw as usize)
             .ok()
             .filter(|raw| raw.len() == extent.raw as usize)
             .ok_or_else(|| self.damage(extent.offset, "it cannot be decompressed"))
@@ -140,15 +150,19 @@ impl SegmentFile {
         groups.ok_or_else(|| self.damage(offset, "its directory has a wrong checksum"))
     }
 
-    pub(crate) fn chunks(&self, entry: &GroupEntry) -> Result<Vec<Chunk>, StoreError> {
-        let raw = self.decompressed(&self.checked(&entry.index)?, &entry.index)?;
+    pub(crate) fn chunks(&self, entry: &GroupEntry, desk: &mut Desk) -> Result<Vec<Chunk>, StoreError> {
+        let raw = self.decompressed(&self.checked(&entry.index)?, &entry.index, desk)?;
         index::read_chunks(&raw)
             .ok_or_else(|| self.damage(entry.index.offset, "an index of a group cannot be read"))
     }
 
     /// For each chunk of a group, the facts of the streams in it.
-    pub(crate) fn streams(&self, entry: &GroupEntry) -> Result<Vec<StreamTable>, StoreError> {
-        let raw = self.decompressed(&self.checked(&entry.streams)?, &entry.streams)?;
+    pub(crate) fn streams(
+        &self,
+        entry: &GroupEntry,
+        desk: &mut Desk,
+    ) -> Result<Vec<StreamTable>, StoreError> {
+        let raw = self.decompressed(&self.checked(&entry.streams)?, &entry.streams, desk)?;
         index::read_streams(&raw)
             .ok_or_else(|| self.damage(entry.streams.offset, "a table of streams cannot be read"))
     }
@@ -166,7 +180,7 @@ impl SegmentFile {
     }
 
     /// Reads the wanted events of a chunk. Damaged blocks are left out and reported.
-    pub(crate) fn load(&self, chunk: &Chunk, wanted: &Selection, statistics: &mut ScanStatistics) -> Loaded {
+    pub(crate) fn load(&self, chunk: &Chunk, wanted: &Selection, desk: &mut Desk) -> Loaded {
         let mut loaded = Loaded::default();
         let filters = match self.filters(chunk, wanted) {
             Ok(filters) => filters,
@@ -181,11 +195,11 @@ impl SegmentFile {
             let filter = filters.get(filter_at..filter_at + block.filter as usize).unwrap_or_default();
             filter_at += block.filter as usize;
             if !wanted.wants_block(block) || !wanted.wants_filter(filter) {
-                statistics.blocks_skipped += 1;
+                desk.statistics.blocks_skipped += 1;
                 continue;
             }
-            statistics.blocks += 1;
-            if let Err(error) = self.load_block(chunk, block, wanted, statistics, &mut loaded) {
+            desk.statistics.blocks += 1;
+            if let Err(error) = self.load_block(chunk, block, wanted, desk, &mut loaded) {
                 loaded.damage.push(error);
             }
         }
@@ -202,23 +216,23 @@ impl SegmentFile {
         chunk: &Chunk,
         block: &Block,
         wanted: &Selection,
-        statistics: &mut ScanStatistics,
+        desk: &mut Desk,
         loaded: &mut Loaded,
     ) -> Result<(), StoreError> {
         let number = loaded.texts.len() as u32;
         let (columns, text) = (at(chunk, &block.columns), at(chunk, &block.text));
         let bytes = self.read(columns.offset, (columns.length + text.length) as usize)?;
         let (column_bytes, text_bytes) = bytes.split_at(columns.length as usize);
-        let mut rows = self.rows(column_bytes, &columns, number, u64::from(text.raw))?;
+        let mut rows = self.rows(column_bytes, &columns, number, u64::from(text.raw), desk)?;
         rows.retain(|row| wanted.wants_row(row));
         if rows.is_empty() {
             return Ok(());
         }
         self.check(text_bytes, &text)?;
-        let content = String::from_utf8(self.decompressed(text_bytes, &text)?)
+        let content = String::from_utf8(self.decompressed(text_bytes, &text, desk)?)
             .map_err(|_| self.damage(text.offset, "its text is not UTF-8"))?;
-        statistics.events += rows.len() as u64;
-        statistics.bytes += rows.iter().map(|row| row.length() as u64).sum::<u64>();
+        desk.statistics.events += rows.len() as u64;
+        desk.statistics.bytes += rows.iter().map(|row| row.length() as u64).sum::<u64>();
         wanted.retain_messages(&mut rows, &content);
         if !rows.is_empty() {
             loaded.rows.append(&mut rows);
@@ -233,21 +247,27 @@ impl SegmentFile {
         columns: &Extent,
         number: u32,
         text_length: u64,
+        desk: &mut Desk,
     ) -> Result<Vec<Row>, StoreError> {
         self.check(bytes, columns)?;
-        let raw = self.decompressed(bytes, columns)?;
+        let raw = self.decompressed(bytes, columns, desk)?;
         block::decode(&raw, number)
             .filter(|rows| rows.last().is_none_or(|row| u64::from(row.end) == text_length))
             .ok_or_else(|| self.damage(columns.offset, "its columns cannot be read"))
     }
 
     /// The facts of a chunk's events that are not deleted, counted.
-    pub(crate) fn count(&self, chunk: &Chunk, wanted: &Selection) -> Result<StreamTable, StoreError> {
+    pub(crate) fn count(
+        &self,
+        chunk: &Chunk,
+        wanted: &Selection,
+        desk: &mut Desk,
+    ) -> Result<StreamTable, StoreError> {
         let mut table = StreamTable::new();
         for block in &chunk.blocks {
             let columns = at(chunk, &block.columns);
             let bytes = self.read(columns.offset, columns.length as usize)?;
-            let rows = self.rows(&bytes, &columns, 0, u64::from(block.text.raw))?;
+            let rows = self.rows(&bytes, &columns, 0, u64::from(block.text.raw), desk)?;
             rows.iter().filter(|row| wanted.wants_row(row)).for_each(|row| facts::add_row(&mut table, row));
         }
         Ok(table)

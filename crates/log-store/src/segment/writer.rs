@@ -15,9 +15,9 @@ use crate::{GroupId, StoreError};
 /// How hard to compress: the next levels cost much and gain nothing on logs (docs/log-store.md).
 const LEVEL: i32 = 1;
 /// Text of a chunk, which is what a reader that wants everything has in memory of a segment.
-pub(crate) const CHUNK_TEXT: usize = 4 << 20;
+pub(crate) const CHUNK_TEXT: usize = 1 << 20;
 /// Events of a chunk.
-const CHUNK_ROWS: usize = 1 << 16;
+const CHUNK_ROWS: usize = 1 << 14;
 /// Text of a block, which is the least that is read. From half of it on a new stream begins a new block.
 const BLOCK_TEXT: usize = 64 << 10;
 /// Events of a block.

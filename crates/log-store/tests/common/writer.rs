@@ -1,10 +1,5 @@
-//! Appends to a store until it is killed, and says on standard output what has been acknowledged: for the crash
-//! tests.
-//!
-//! `write_until_killed DIR SEED`: three threads append batches to streams of their own; each line is
-//! `STREAM NUMBER COUNT`, the events `NUMBER..NUMBER + COUNT` of the stream having been acknowledged.
-
-#![allow(clippy::print_stdout, clippy::unwrap_used)]
+//! Appends to a store until the process is killed, saying on standard output what has been acknowledged: each line is
+//! `STREAM NUMBER COUNT`, the events `NUMBER..NUMBER + COUNT` of the stream being stored.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,12 +8,11 @@ use log_store::{GroupId, LogStore, NewEvent, Options, Scan, StreamId};
 
 const DAY: i64 = 86_400_000;
 
-fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let seed: u64 = arguments[2].parse().unwrap();
+/// Three threads append batches to streams of their own, for ever.
+pub fn run(dir: &Path, seed: u64) {
     // So little that there is sealing and compaction all the time.
     let options = Options { memory: 60_000, seal_after: Duration::from_millis(20), ..Options::default() };
-    let store = LogStore::open(Path::new(&arguments[1]), options).unwrap();
+    let store = LogStore::open(dir, options).unwrap();
     std::thread::scope(|scope| {
         for stream in 0..3 {
             let store = &store;
