@@ -44,7 +44,7 @@ pub fn name(name: &str) -> Result<(), String> {
         return Ok(());
     }
     let rule = format!(
-        "{name:?} cannot be the name of a stack: a letter, then letters, digits and hyphens, {LONGEST_NAME} at most"
+        "{name:?} is no name for a stack: a letter, then letters, digits, hyphens, {LONGEST_NAME} at most"
     );
     Err(match fitting_name(name) {
         Some(near) => format!("{rule}; how about '{near}'?"),
@@ -226,8 +226,8 @@ mod tests {
             ("my_shop", "how about 'my-shop'?"),
             ("2nd shop", "how about 'nd-shop'?"),
             ("a/b", "how about 'a-b'?"),
-            ("..", "cannot be the name of a stack"),
-            ("-", "cannot be the name of a stack"),
+            ("..", "is no name for a stack"),
+            ("-", "is no name for a stack"),
             ("", "needs a name"),
             (&"x".repeat(101), "100 at most"),
         ] {

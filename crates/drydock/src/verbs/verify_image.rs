@@ -17,11 +17,14 @@ use packer_template::config::AccessConfig;
 use crate::exit::{FAILED, Failure, SERVICE};
 use crate::interrupt;
 use crate::output::{Format, OutputArgs};
+use crate::project::{Choices, Project};
 use crate::target::{TargetArgs, Where};
+use crate::verbs::up::image::ImagePlan;
 
 /// Boots an instance of an image, runs a list of checks on it, and removes it again
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
+  drydock verify image                      the one that `drydock up` has made in this folder
   drydock verify image ami-0123456789abcdef0
   drydock verify image ami-0123456789abcdef0 --checks base.toml --junit report.xml
   drydock verify image --instance i-0123456789abcdef0 -i key.pem
@@ -29,12 +32,12 @@ use crate::target::{TargetArgs, Where};
 Exits with 0 only if every check holds, with 255 if one does not or cannot be looked at. What can be checked
 is in docs/checks.md.")]
 pub struct Args {
-    /// The image's id
-    #[arg(required_unless_present = "instance", conflicts_with = "instance")]
+    /// The image's id; the one made of the folder's drydock.toml or template, as it is now, when none
+    #[arg(conflicts_with = "instance")]
     ami: Option<String>,
-    /// The file of checks
-    #[arg(long, value_name = "FILE", default_value = "checks.toml")]
-    checks: PathBuf,
+    /// The file of checks; that of the folder's drydock.toml, else checks.toml
+    #[arg(long, value_name = "FILE")]
+    checks: Option<PathBuf>,
     /// Write the result as JUnit XML too
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -83,8 +86,11 @@ fn span(text: &str) -> Result<Duration, String> {
 }
 
 /// Runs the verb.
-pub async fn run(args: Args) -> Result<(), Failure> {
-    let checks = read(&args.checks)?;
+pub async fn run(mut args: Args) -> Result<(), Failure> {
+    if args.ami.is_none() && args.instance.is_none() {
+        args.take_the_folders().await?;
+    }
+    let checks = read(args.checks.as_deref().unwrap_or(Path::new("checks.toml")))?;
     let machine = args.machine();
     let subject = args.ami.clone().or_else(|| args.instance.clone()).unwrap_or_default();
     if args.target.target == Where::Aws && args.instance.is_none() {
@@ -130,7 +136,7 @@ impl Args {
     ) -> Self {
         Self {
             ami: Some(ami),
-            checks,
+            checks: Some(checks),
             junit: None,
             instance: None,
             identity: None,
@@ -146,6 +152,26 @@ impl Args {
             target,
             output,
         }
+    }
+
+    /// Takes the image that the folder's files have been made to, with the folder's checks.
+    async fn take_the_folders(&mut self) -> Result<(), Failure> {
+        let half = Project::read(&[PathBuf::from(".")], &Choices::default())?.image;
+        let half = half.ok_or_else(|| {
+            Failure::config(
+                "which image? Name its id; this folder describes none to be made of a Packer template",
+            )
+        })?;
+        let plan = ImagePlan::read(&half)?;
+        self.target.region = self.target.region.take().or_else(|| plan.region());
+        self.ami = plan.made(self.target.resolve().await?).await?;
+        if self.ami.is_none() {
+            return Err(Failure::config(
+                "no image has been made of this folder as it is now: `drydock up` or `drydock build` makes one",
+            ));
+        }
+        self.checks = self.checks.take().or(half.checks);
+        Ok(())
     }
 
     fn machine(&self) -> Machine {

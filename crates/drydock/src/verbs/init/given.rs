@@ -224,18 +224,18 @@ mod tests {
     fn everything_wrong_is_told_at_once() {
         let given = Given {
             region: Some("mars".to_owned()),
-            environment: vec!["dev".to_owned(), "dev".to_owned()],
-            desired_count: scoped(&["dve=1", "99"]),
-            vpc_id: scoped(&["dev=vpc-1"]),
+            environment: vec!["test".to_owned(), "test".to_owned()],
+            desired_count: scoped(&["tset=1", "99"]),
+            vpc_id: scoped(&["test=vpc-1"]),
             ..Given::default()
         };
         let message = given.check(Some("a b")).unwrap_err().message.unwrap();
         for words in [
             "6 answers cannot be used",
-            "\"a b\" cannot be the name of a stack",
+            "\"a b\" is no name for a stack",
             "--region: \"mars\"",
-            "--environment: dev is given twice",
-            "--desired-count: there is no environment dve; did you mean 'dev'?",
+            "--environment: test is given twice",
+            "--desired-count: there is no environment tset; did you mean 'test'?",
             "--desired-count: \"99\"",
             "--vpc-id: \"vpc-1\"",
         ] {

@@ -22,10 +22,10 @@ use given::Given;
 #[command(after_help = "Examples:
   drydock init shop && cd shop && drydock up
   drydock init shop --region eu-west-1 --time-zone Europe/Berlin --yes
-  drydock init shop --environment test --environment live --desired-count live=3 --instance-type live=m5.large
+  drydock init shop --environment test --environment live --desired-count live=3
 
-Asks on a terminal for what no option says; elsewhere, and with --yes, takes the defaults. An option whose
-value may begin with ENVIRONMENT= is about that environment then, else about all. The repository is written to
+Asks on a terminal for what no option says; elsewhere, and with --yes, takes the defaults. A value that
+begins with ENVIRONMENT= is for that environment, another one for all. The repository is written to
 ./NAME, which must not be there or be empty.")]
 pub struct Args {
     /// The repository's name, and its stack's
@@ -77,25 +77,25 @@ fn nameless() -> Failure {
 /// What to do next.
 fn next(answers: &Answers, files: usize) -> String {
     let name = &answers.name;
-    let mut lines = vec![
+    let commands = [
         (format!("cd {name}"), ""),
-        ("drydock up".to_owned(), "builds and checks the image, deploys the stack, proves the cluster"),
+        ("drydock up".to_owned(), "builds and checks the image, deploys the stack, verifies it"),
         ("drydock logs --follow".to_owned(), "what the instances say"),
         ("drydock down".to_owned(), "deletes the stack"),
     ];
-    if let [_, other, ..] = &answers.environments[..] {
-        let command = format!("drydock up --parameter-file {0}.cfg --stack-name {name}-{0}", other.name);
-        lines.push((command, "another environment"));
-    }
-    let width = lines.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
-    let mut text = format!(
-        "{} {name}: {files} files; its README.md says what they do and why\n\n",
-        style("wrote").green()
-    );
-    for (command, purpose) in lines {
+    let width = commands.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+    let mut text =
+        format!("{} {name}: {files} files; README.md says why each is as it is\n\n", style("wrote").green());
+    for (command, purpose) in commands {
         let line = format!("  {command:width$}  {}", style(purpose).dim());
         text += line.trim_end();
         text.push('\n');
+    }
+    if let [_, other, ..] = &answers.environments[..] {
+        text += &format!(
+            "\nThe environment {0} is a stack of its own:\n\n  drydock up --parameter-file {0}.cfg --stack-name {name}-{0}\n",
+            other.name
+        );
     }
     text
 }

@@ -83,6 +83,15 @@ impl ImagePlan {
         foreign(&self.build().config)
     }
 
+    /// The image of a region that these inputs have been made to; none if there is none, or it is gone.
+    ///
+    /// # Errors
+    /// When the inputs cannot be read, or EC2 not be asked.
+    pub async fn made(&self, target: Target) -> Result<Option<String>, Failure> {
+        let entry = Entry::begin(self.build(), &self.loaded, &target).await?;
+        newest(&entry, &entry.session().region).await
+    }
+
     fn build(&self) -> &PlannedBuild {
         // `read` has made sure that there is one.
         &self.plan.builds[0]

@@ -2,7 +2,7 @@
 
 mod adopt;
 mod capabilities;
-mod image;
+pub mod image;
 mod outdated;
 
 use std::path::PathBuf;
