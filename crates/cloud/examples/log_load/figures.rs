@@ -63,8 +63,8 @@ pub async fn put(client: &Client, group: &str, events: usize) {
     let took = begun.elapsed().as_secs_f64();
     #[allow(clippy::cast_precision_loss, reason = "far less than 2^53")]
     let (count, megabytes) = ((ready * BATCH) as f64, bytes as f64 / 1e6);
-    figure("log events into the local cloud by PutLogEvents", count / took, "events/s", "200000 or more");
-    figure("the same, as JSON", megabytes / took, "MB/s", "");
+    figure("log events into the local cloud, by PutLogEvents", count / took, "events/s", "200000 or more");
+    figure("log events into the local cloud, as JSON", megabytes / took, "MB/s", "");
 
     let rest: Vec<_> = (0..STREAMS)
         .map(|stream| {
@@ -91,9 +91,9 @@ pub async fn filter(client: &Client, group: &str, events: usize) {
     let (start, _) = spread(events);
     let from = start + 11 * HOUR;
     for (pattern, what) in [
-        ("\"no such thing anywhere\"", "a filter over one hour of them that matches nothing"),
-        ("503", "a filter over one hour of them by a term"),
-        ("[ip, method, path, status = 5*, size, id]", "a filter over one hour of them by columns"),
+        ("\"no such thing anywhere\"", "by a term that is nowhere"),
+        ("503", "by a term"),
+        ("[ip, method, path, status = 5*, size, id]", "by columns"),
     ] {
         let mut best = Duration::MAX;
         let mut found = 0;
@@ -102,8 +102,9 @@ pub async fn filter(client: &Client, group: &str, events: usize) {
             found = all_pages(client, group, pattern, from).await;
             best = best.min(begun.elapsed());
         }
-        let name = format!("{what} ({found} of {events} events)");
+        let name = format!("filter over one hour of {events} stored log events, {what}");
         figure(&name, best.as_secs_f64() * 1000.0, "ms", "less than 200");
+        eprintln!("{pattern}: {found} events found");
     }
 }
 
@@ -138,9 +139,14 @@ pub async fn live_tail(client: &Client, group: &str) {
         tokio::time::sleep(Duration::from_millis(37 * (number % 5))).await;
     }
     late.sort();
-    figure("an event put, in a live tail", late[late.len() / 2].as_secs_f64() * 1000.0, "ms", "");
+    figure(
+        "live tail, from PutLogEvents to the client",
+        late[late.len() / 2].as_secs_f64() * 1000.0,
+        "ms",
+        "",
+    );
     let worst = late.last().expect("there are some").as_secs_f64() * 1000.0;
-    figure("the slowest of fifty", worst, "ms", "less than 500");
+    figure("live tail, the slowest of fifty", worst, "ms", "less than 500");
 }
 
 struct LiveTail {
