@@ -16,22 +16,8 @@ use crate::regexes::complaint;
 const MAX_COMPILED_BYTES: usize = 1 << 20;
 
 /// Commands of the language that are not supported here.
-pub(in crate::insights) const REFUSED: [&str; 14] = [
-    "addtotals",
-    "anomaly",
-    "diff",
-    "expand",
-    "filterIndex",
-    "join",
-    "lookup",
-    "pattern",
-    "SOURCE",
-    "transform",
-    "union",
-    "unmask",
-    "unnest",
-    "eval",
-];
+pub(in crate::insights) const REFUSED: [&str; 10] =
+    ["anomaly", "diff", "expand", "filterIndex", "join", "lookup", "pattern", "SOURCE", "unmask", "unnest"];
 
 const SUPPORTED: &str = "fields, display, filter, stats, sort, limit, parse or dedup";
 
