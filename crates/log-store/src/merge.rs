@@ -1,7 +1,7 @@
 //! Events from memory and from segments, merged into one order.
 //!
-//! A source is in memory only from where the merge reaches it, a chunk at a time, until the merge has passed it:
-//! the memory of a scan is that of the chunks that overlap at one time.
+//! A segment is opened when the merge reaches it, and in memory a chunk at a time until the merge has passed it: the
+//! memory and the open files of a scan are those of what overlaps at one time.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -34,7 +34,7 @@ struct Source {
     rows: Vec<Row>,
     at: usize,
     texts: Texts,
-    rest: Option<Rest>,
+    rest: Rest,
 }
 
 enum Texts {
@@ -42,10 +42,13 @@ enum Texts {
     Blocks(Vec<String>),
 }
 
-/// The chunks of a segment that are not loaded yet, in the order of the merge.
-struct Rest {
-    file: Arc<SegmentFile>,
-    chunks: VecDeque<Chunk>,
+/// What of a source is not loaded yet.
+enum Rest {
+    Nothing,
+    /// A segment, and the bounds of the group in it. Its file stays as long as it is held here.
+    Segment(Arc<Segment>, Bounds),
+    /// Chunks in the order of the merge.
+    Chunks(Arc<SegmentFile>, VecDeque<Chunk>),
 }
 
 impl Merge {
@@ -80,32 +83,20 @@ impl Merge {
             rows.append(&mut wanted);
         }
         rows.sort_unstable_by_key(|row| self.directed(row.key()));
-        self.push(Source { rows, at: 0, texts: Texts::Batches(batches), rest: None });
+        self.push(Source { rows, at: 0, texts: Texts::Batches(batches), rest: Rest::Nothing });
     }
 
     /// Adds what is wanted of a segment. What cannot be read of it is reported in its place.
-    pub(crate) fn add_segment(&mut self, segment: &Segment) {
-        let Some(entry) = segment.group(self.selection.group) else { return };
-        if !self.selection.wants_bounds(&entry.bounds) {
-            return;
-        }
-        let opened =
-            SegmentFile::open(&segment.path).and_then(|file| Ok((file.chunks(entry, &mut self.desk)?, file)));
-        match opened {
-            Ok((chunks, file)) => self.add_chunks(&Arc::new(file), chunks),
-            Err(error) => self.damage.push_back(error),
+    pub(crate) fn add_segment(&mut self, segment: &Arc<Segment>) {
+        let entry = segment.group(self.selection.group);
+        if let Some(entry) = entry.filter(|entry| self.selection.wants_bounds(&entry.bounds)) {
+            self.push(Source::of(Rest::Segment(segment.clone(), entry.bounds)));
         }
     }
 
     /// Adds chunks of a segment that follow each other in time.
-    pub(crate) fn add_chunks(&mut self, file: &Arc<SegmentFile>, chunks: impl IntoIterator<Item = Chunk>) {
-        let mut chunks: VecDeque<Chunk> =
-            chunks.into_iter().filter(|chunk| self.selection.wants_bounds(&chunk.bounds)).collect();
-        if self.selection.order == Order::NewestFirst {
-            chunks.make_contiguous().reverse();
-        }
-        let rest = Some(Rest { file: file.clone(), chunks });
-        self.push(Source { rows: Vec::new(), at: 0, texts: Texts::Blocks(Vec::new()), rest });
+    pub(crate) fn add_chunks(&mut self, file: &Arc<SegmentFile>, chunks: Vec<Chunk>) {
+        self.push(Source::of(Rest::chunks(file.clone(), chunks, &self.selection)));
     }
 
     fn push(&mut self, source: Source) {
@@ -168,33 +159,70 @@ impl Merge {
 }
 
 impl Source {
+    fn of(rest: Rest) -> Source {
+        Source { rows: Vec::new(), at: 0, texts: Texts::Blocks(Vec::new()), rest }
+    }
+
+    /// What its next event is not before; `None` at its end.
     fn head(&self, order: Order) -> Option<u128> {
         if let Some(row) = self.rows.get(self.at) {
             return Some(directed(order, row.key()));
         }
-        let Bounds { min_timestamp, max_timestamp, min_sequence, max_sequence } =
-            self.rest.as_ref()?.chunks.front()?.bounds;
+        let bounds = match &self.rest {
+            Rest::Nothing => return None,
+            Rest::Segment(_, bounds) => bounds,
+            Rest::Chunks(_, chunks) => &chunks.front()?.bounds,
+        };
         Some(match order {
-            Order::OldestFirst => key(min_timestamp, min_sequence),
-            Order::NewestFirst => directed(order, key(max_timestamp, max_sequence)),
+            Order::OldestFirst => key(bounds.min_timestamp, bounds.min_sequence),
+            Order::NewestFirst => directed(order, key(bounds.max_timestamp, bounds.max_sequence)),
         })
     }
 
-    /// Puts the next chunk in the place of the one that was passed.
+    /// Opens the segment, or puts the next chunk in the place of the one that was passed.
     fn load(&mut self, selection: &Selection, desk: &mut Desk) -> Vec<StoreError> {
-        let Some((rest, chunk)) =
-            self.rest.as_mut().and_then(|rest| rest.chunks.pop_front().map(|chunk| (rest, chunk)))
-        else {
-            return Vec::new();
-        };
-        let mut loaded = rest.file.load(&chunk, selection, desk);
-        if selection.order == Order::NewestFirst {
-            loaded.rows.reverse();
+        match std::mem::replace(&mut self.rest, Rest::Nothing) {
+            Rest::Nothing => Vec::new(),
+            Rest::Segment(segment, _) => match Rest::open(&segment, selection, desk) {
+                Ok(rest) => {
+                    self.rest = rest;
+                    Vec::new()
+                }
+                Err(error) => vec![error],
+            },
+            Rest::Chunks(file, mut chunks) => {
+                let Some(chunk) = chunks.pop_front() else { return Vec::new() };
+                let mut loaded = file.load(&chunk, selection, desk);
+                if selection.order == Order::NewestFirst {
+                    loaded.rows.reverse();
+                }
+                self.rows = loaded.rows;
+                self.at = 0;
+                self.texts = Texts::Blocks(loaded.texts);
+                if !chunks.is_empty() {
+                    self.rest = Rest::Chunks(file, chunks);
+                }
+                loaded.damage
+            }
         }
-        self.rows = loaded.rows;
-        self.at = 0;
-        self.texts = Texts::Blocks(loaded.texts);
-        loaded.damage
+    }
+}
+
+impl Rest {
+    fn open(segment: &Segment, selection: &Selection, desk: &mut Desk) -> Result<Rest, StoreError> {
+        let Some(entry) = segment.group(selection.group) else { return Ok(Rest::Nothing) };
+        let file = SegmentFile::open(&segment.path)?;
+        let chunks = file.chunks(entry, desk)?;
+        Ok(Rest::chunks(Arc::new(file), chunks, selection))
+    }
+
+    fn chunks(file: Arc<SegmentFile>, chunks: Vec<Chunk>, selection: &Selection) -> Rest {
+        let mut chunks: VecDeque<Chunk> =
+            chunks.into_iter().filter(|chunk| selection.wants_bounds(&chunk.bounds)).collect();
+        if selection.order == Order::NewestFirst {
+            chunks.make_contiguous().reverse();
+        }
+        Rest::Chunks(file, chunks)
     }
 }
 

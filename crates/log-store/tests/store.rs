@@ -173,6 +173,31 @@ fn an_hour_of_a_day_and_a_rare_word_leave_most_blocks_unread() {
 }
 
 #[test]
+fn a_scan_opens_the_segments_that_it_has_reached() {
+    let dir = common::directory();
+    let store = LogStore::open(dir.path(), Options::default()).unwrap();
+    for day in 0..30 {
+        put(&store, GROUP, STREAM, &[(day * 24 * HOUR, "a line")]);
+    }
+    store.seal().unwrap();
+    // Files of its own, not of the tests beside it.
+    let open = || {
+        let files = fs::read_dir("/proc/self/fd")
+            .unwrap()
+            .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+        files.filter(|file| file.starts_with(dir.path().join("segments"))).count()
+    };
+    let mut scan = store.scan(GROUP, &Scan::default()).unwrap();
+    let mut most = 0;
+    for _ in 0..30 {
+        assert!(scan.next().unwrap().is_ok());
+        most = most.max(open());
+    }
+    assert!(scan.next().is_none());
+    assert!(most <= 1, "{most} files are open at one time");
+}
+
+#[test]
 fn deleting_and_expiring_free_the_disk() {
     let dir = common::directory();
     let store = LogStore::open(dir.path(), Options::default()).unwrap();

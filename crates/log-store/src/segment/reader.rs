@@ -203,7 +203,8 @@ impl SegmentFile {
                 loaded.damage.push(error);
             }
         }
-        loaded.rows.sort_unstable_by_key(Row::key);
+        // Stable, because that sort makes use of what is in order: the rows of a stream.
+        loaded.rows.sort_by_key(Row::key);
         loaded
     }
 
