@@ -1,9 +1,14 @@
 //! The instance's own values in the names of log groups and streams.
 
 use crate::aws::imds::Imds;
+use crate::aws::retry::{SystemSleeper, with_backoff};
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+
+/// How often the instance's id is asked for: a stream with another name would be there for good, and metadata may
+/// appear a moment after boot.
+const TRIES: u32 = 4;
 
 /// What the instance knows of itself. Each is asked for when a name needs it, and only then.
 pub trait Names {
@@ -35,7 +40,8 @@ impl Instance {
 
 impl Names for Instance {
     fn instance_id(&self) -> Option<String> {
-        self.id.get_or_init(|| self.imds.instance_id().ok()).clone()
+        let ask = || with_backoff(TRIES, &SystemSleeper, |_, _| (), || self.imds.instance_id()).ok();
+        self.id.get_or_init(ask).clone()
     }
 
     fn hostname(&self) -> String {
