@@ -87,6 +87,9 @@ fn value(raw: &str) -> Value<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::{Discovery, MAX_FIELDS};
     use crate::insights::value::Value;
 
@@ -137,5 +140,41 @@ mod tests {
             discover("b", &format!(r#"{{"a": "{}", "b": 1}}"#, ",".repeat(500))).as_deref(),
             Some("1")
         );
+    }
+
+    /// JSON with names that are easily mistaken for each other.
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(json!(null)),
+            any::<bool>().prop_map(|truth| json!(truth)),
+            (-9..9).prop_map(|number| json!(number)),
+            "[a\"\\\\é\n]{0,3}".prop_map(|text| json!(text)),
+        ];
+        let name = prop::sample::select(vec!["a", "b", "0", "1", "a.b", "a.0", "", "é\n"]);
+        leaf.prop_recursive(4, 24, 4, move |inner| {
+            let map = prop::collection::vec((name.clone(), inner.clone()), 0..4)
+                .prop_map(|pairs| pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
+            prop_oneof![
+                map.prop_map(serde_json::Value::Object),
+                prop::collection::vec(inner, 0..3).prop_map(serde_json::Value::Array),
+            ]
+        })
+    }
+
+    proptest! {
+        /// Reading along the tree and flattening everything come to the same.
+        #[test]
+        fn both_ways_of_finding_fields_agree(
+            json in json(),
+            names in prop::collection::vec("[ab01]([.][ab01]){0,3}", 1..5),
+        ) {
+            let message = json!({ "a": json, "b": [json] }).to_string();
+            let discovery = Discovery::new(names.into_iter().zip(0..).collect());
+            let mut read = vec![Value::Null; 5];
+            let mut flattened = read.clone();
+            discovery.run(&message, &mut |slot, value| read[slot] = value);
+            discovery.count(&message, &mut |slot, value| flattened[slot] = value);
+            prop_assert_eq!(read, flattened, "{}", message);
+        }
     }
 }
