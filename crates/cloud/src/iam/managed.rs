@@ -25,6 +25,17 @@ pub static POLICIES: &[AwsPolicy] = &[
                 "arn:aws:ecs:*:*:task/*/*", "arn:aws:ecs:*:*:container-instance/*/*"]}]}"#,
     },
     AwsPolicy {
+        arn: "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy",
+        document: r#"{"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": ["cloudwatch:PutMetricData", "ec2:DescribeVolumes", "ec2:DescribeTags",
+                "logs:PutLogEvents", "logs:PutRetentionPolicy", "logs:DescribeLogStreams",
+                "logs:DescribeLogGroups", "logs:CreateLogStream", "logs:CreateLogGroup",
+                "xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules",
+                "xray:GetSamplingTargets", "xray:GetSamplingStatisticSummaries"], "Resource": "*"},
+            {"Effect": "Allow", "Action": "ssm:GetParameter",
+                "Resource": "arn:aws:ssm:*:*:parameter/AmazonCloudWatch-*"}]}"#,
+    },
+    AwsPolicy {
         arn: "arn:aws:iam::aws:policy/AdministratorAccess",
         document: r#"{"Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Action": "*", "Resource": "*"}]}"#,

@@ -44,6 +44,8 @@ pub struct Session {
     wanted: Wanted,
     groups: HashMap<GroupId, Group>,
     start: LiveTailSessionStart,
+    /// How long it may be open.
+    open_for: Duration,
 }
 
 struct Group {
@@ -106,6 +108,7 @@ pub fn start(ctx: &Ctx, input: StartLiveTailRequest) -> Result<Session, Error> {
             log_stream_name_prefixes: input.log_stream_name_prefixes,
             log_event_filter_pattern: input.log_event_filter_pattern,
         },
+        open_for: MAX_OPEN,
     })
 }
 
@@ -134,6 +137,12 @@ fn wanted(input: &StartLiveTailRequest) -> Result<Wanted, Error> {
 }
 
 impl Session {
+    /// The same for less than three hours.
+    #[cfg(test)]
+    pub fn open_for(self, open_for: Duration) -> Self {
+        Self { open_for, ..self }
+    }
+
     /// The answer. Its body goes on as long as the session does. Called where tasks can be spawned.
     pub fn into_response(self) -> Response {
         let request_id = self.ctx.request_id.clone();
@@ -182,7 +191,7 @@ impl Session {
                 Err(mpsc::error::TrySendError::Full(_)) => dropped = true,
                 Err(mpsc::error::TrySendError::Closed(_)) => return Ok(()),
             }
-            if opened.elapsed() >= MAX_OPEN {
+            if opened.elapsed() >= self.open_for {
                 // A client that takes nothing does not hear this either.
                 _ = sender.try_send(frames::timeout("The session has been open for three hours.")?);
                 return Ok(());

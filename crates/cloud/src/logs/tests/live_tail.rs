@@ -29,7 +29,11 @@ struct Reader {
 
 impl Reader {
     fn open(bench: &Bench, input: StartLiveTailRequest) -> Self {
-        let response = live_tail::start(&bench.ctx(), input).unwrap().into_response();
+        Self::of(live_tail::start(&bench.ctx(), input).unwrap())
+    }
+
+    fn of(session: live_tail::Session) -> Self {
+        let response = session.into_response();
         assert_eq!(response.headers()["content-type"], "application/vnd.amazon.eventstream");
         Self { body: response.into_body(), decoder: MessageFrameDecoder::new(), received: BytesMut::new() }
     }
@@ -38,7 +42,8 @@ impl Reader {
     async fn frame(&mut self) -> Option<(String, Value)> {
         loop {
             if let DecodedFrame::Complete(message) = self.decoder.decode_frame(&mut self.received).unwrap() {
-                let kind = message.headers().iter().find(|header| header.name().as_str() == ":event-type");
+                let kinds = [":event-type", ":exception-type"];
+                let kind = message.headers().iter().find(|header| kinds.contains(&header.name().as_str()));
                 let kind = kind.unwrap().value().as_string().unwrap().as_str().to_owned();
                 return Some((kind, serde_json::from_slice(message.payload()).unwrap()));
             }
@@ -131,6 +136,21 @@ async fn a_session_ends_with_the_store() {
     while let Some((kind, _)) = reader.frame().await {
         assert_eq!(kind, "sessionUpdate");
     }
+}
+
+#[tokio::test]
+async fn a_session_does_not_last_for_ever() {
+    let bench = Bench::new();
+    group(&bench, "g");
+    let session = live_tail::start(&bench.ctx(), request(&[GROUP])).unwrap();
+    let mut reader = Reader::of(session.open_for(Duration::from_millis(1500)));
+    let mut kinds = Vec::new();
+    while let Some((kind, _)) = reader.frame().await {
+        kinds.push(kind);
+    }
+    let (last, before) = kinds.split_last().unwrap();
+    assert_eq!(last, "SessionTimeoutException");
+    assert_eq!(before, ["initial-response", "sessionStart", "sessionUpdate", "sessionUpdate"]);
 }
 
 #[test]
