@@ -37,7 +37,20 @@ fn shipped(settings: &Settings, prefix: &str) -> Vec<Shipped> {
         format: log.datetime_format.clone(),
         utc: log.utc,
     });
-    six.chain(more).collect()
+    let mut shipped: Vec<Shipped> = Vec::new();
+    for log in six.chain(more) {
+        // What the user says of a file wins over what follows from its being one of the six.
+        shipped.retain(|known| known.section() != log.section());
+        shipped.push(log);
+    }
+    shipped
+}
+
+impl Shipped {
+    /// The name of its section, of which a file may have one.
+    fn section(&self) -> &str {
+        self.file.trim_end_matches('*')
+    }
 }
 
 /// The CloudWatch Logs agent's three files. ("CloudWatch Logs agent reference" in the CloudWatch Logs user guide.)
@@ -49,7 +62,7 @@ pub fn awslogs(
 ) -> Vec<Wanted> {
     let mut conf = format!("{HEADER}[general]\nstate_file = /var/lib/awslogs/agent-state\n");
     for log in shipped(settings, prefix) {
-        let section = log.file.trim_end_matches('*');
+        let section = log.section();
         // Writing to a string cannot fail.
         let _ = write!(
             conf,
@@ -157,6 +170,20 @@ mod tests {
         ));
         assert!(conf.ends_with("datetime_format = %Y-%m-%d %H:%M:%S,%f\ntime_zone = UTC\n"));
         assert!(cli.content.as_deref().unwrap().ends_with("[default]\nregion = us-east-1\n"));
+    }
+
+    #[test]
+    fn a_file_has_one_section_and_the_users_wins() {
+        let mut settings = settings(None);
+        settings.logs[0].file = "/var/log/messages*".to_owned();
+        settings.logs[0].group = "/own".to_owned();
+        let files = awslogs(&settings, "/shop/ec2/Group", "us-east-1", &|_| None);
+        let conf = files[0].content.as_deref().unwrap();
+        assert_eq!(conf.matches("[/var/log/messages]").count(), 1);
+        assert!(
+            conf.contains("log_group_name = /own\n") && !conf.contains("Group/var/log/messages\n"),
+            "{conf}"
+        );
     }
 
     #[test]
