@@ -249,7 +249,7 @@ fn examine(
     if graves.hold_all(bounds.max_timestamp, bounds.max_sequence) || graves.hold_group(bounds.min_sequence) {
         return Ok(None);
     }
-    if bounds.min_sequence >= graves.end() {
+    if !graves.concern(bounds.min_timestamp, bounds.min_sequence) {
         return Ok(Some(Remains::Nothing));
     }
     let mut desk = Desk::default();
@@ -271,7 +271,9 @@ fn examine(
 /// The deletions that concern no event any more.
 fn done(view: &View, examined: &Examined) -> Vec<(GroupId, Arc<GroupGraves>)> {
     let clean = |segment: &Segment, group: GroupId, graves: &Arc<GroupGraves>| {
-        segment.group(group).is_none_or(|entry| entry.bounds.min_sequence >= graves.end())
+        segment
+            .group(group)
+            .is_none_or(|entry| !graves.concern(entry.bounds.min_timestamp, entry.bounds.min_sequence))
             || examined
                 .get(&segment.number)
                 .and_then(|groups| groups.get(&group))

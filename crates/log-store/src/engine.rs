@@ -257,7 +257,7 @@ fn add_segment_facts(
     let Some(entry) = segment.group(group) else { return Ok(()) };
     let (file, mut desk) = (SegmentFile::open(&segment.path)?, Desk::default());
     let streams = file.streams(entry, &mut desk)?;
-    if entry.bounds.min_sequence >= graves.end() {
+    if !graves.concern(entry.bounds.min_timestamp, entry.bounds.min_sequence) {
         streams.iter().for_each(|streams| facts::add_table(table, streams));
         return Ok(());
     }

@@ -148,7 +148,12 @@ impl GroupGraves {
         self.streams.values().any(|bound| min_sequence < *bound)
     }
 
-    /// Whether anything arrived from here on is untouched by all deletions.
+    /// Whether any event within bounds may be gone.
+    pub(crate) fn concern(&self, min_timestamp: i64, min_sequence: u64) -> bool {
+        self.may_hold(min_timestamp, min_sequence) || self.hold_any_stream(min_sequence)
+    }
+
+    /// What arrived from here on is untouched by all deletions.
     pub(crate) fn end(&self) -> u64 {
         let expired = self.expired.iter().map(|(_, bound)| *bound);
         self.streams.values().copied().chain(expired).max().unwrap_or(0).max(self.group)
@@ -177,6 +182,8 @@ mod tests {
         assert!(!dead(8, 999, 20));
         assert!(!dead(8, 1000, 0));
         assert!(graves.of(GroupId(2)).is_empty());
+        assert!(graves.of(GROUP).concern(999, 19) && graves.of(GROUP).concern(1000, 9));
+        assert!(!graves.of(GROUP).concern(1000, 10) && !graves.of(GROUP).concern(999, 20));
     }
 
     #[test]
