@@ -5,12 +5,16 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+use rustix::process::setpriority_process;
+use rustix::thread::gettid;
 
 use crate::StoreError;
 use crate::engine::Engine;
 
 /// How long to wait after a failure, such as a full disk, before it is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How much the joining of segments yields to everything else.
+const NICE: i32 = 10;
 /// How often to look without having been woken.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -82,6 +86,10 @@ fn keep_sealing(engine: &Engine) {
 }
 
 fn keep_compacting(engine: &Engine) {
+    // Nobody waits for it, while scans and appends want the same cores. On Linux this is about the thread alone.
+    if let Err(error) = setpriority_process(Some(gettid()), NICE) {
+        tracing::debug!(%error, "segments are joined at the priority of everything else");
+    }
     while !engine.is_closed() {
         match engine.compact_once() {
             Ok(true) => {}
