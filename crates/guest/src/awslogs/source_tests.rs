@@ -5,7 +5,7 @@ use super::*;
 use crate::awslogs::config::{
     Encoding, FilePattern, FingerprintLines, InitialPosition, LinePattern, LineStart, LogStreamSettings,
 };
-use crate::awslogs::datetime::TimeZone;
+use crate::awslogs::datetime::{DateTimeFormat, Dialect, TimeZone};
 use crate::awslogs::ship::depot::Outcome;
 use proptest::prelude::*;
 use std::fs::{File, OpenOptions};
@@ -408,4 +408,52 @@ fn of_several_files_the_newest_is_read_first_and_older_ones_when_they_grow() {
     agent.look(now + Duration::from_secs(4));
     agent.look(now + Duration::from_secs(6));
     assert_eq!(agent.ship(usize::MAX), ["app.log.1", "grown"]);
+}
+
+#[test]
+fn a_log_that_is_empty_yet_is_announced_once_and_one_with_lines_is_not() {
+    let mut world = World::new("app.log");
+    world.look(0);
+    let job = world.agent().depot.take().unwrap();
+    assert!(job.batch.is_empty());
+    world.agent().depot.finish(job, Outcome::Sent);
+    world.look(2);
+    let queue = world.agent().source.as_ref().unwrap().queue;
+    assert!(world.agent().depot.is_empty(queue), "once is enough");
+    world.write(1);
+    world.drain();
+    assert_eq!(world.received, world.written);
+
+    let mut world = World::new("app.log");
+    world.write(1);
+    world.look(2);
+    assert_eq!(world.agent().depot.take().unwrap().batch.len(), 1);
+}
+
+#[test]
+fn a_time_that_the_service_would_refuse_is_replaced_by_that_of_the_reading() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("app.log");
+    let now = jiff::Timestamp::now();
+    let line = |hours: i64| {
+        let time = now + jiff::SignedDuration::from_hours(hours);
+        format!("{} in {hours} hours", time.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    };
+    std::fs::write(&file, format!("{}\n{}\n", line(5), line(-1))).unwrap();
+    let format = DateTimeFormat::new("%Y-%m-%dT%H:%M:%SZ", Dialect::Python).unwrap();
+    let settings = LogStreamSettings { datetime_format: Some(format), ..settings(file.to_str().unwrap()) };
+    let mut agent = Agent::start(&dir.path().join("state"), settings);
+    let mut times = Vec::new();
+    // Whether the last line has ended shows a little later.
+    for seconds in [0, 2] {
+        agent.look(Instant::now() + Duration::from_secs(seconds));
+        let job = agent.depot.take().unwrap();
+        let requests = job.batch.requests(&Clock::default());
+        times.extend(requests[0].iter().map(|event| (event.message.to_owned(), event.timestamp)));
+        agent.depot.finish(job, Outcome::Sent);
+    }
+    let minutes = |at: usize| (times[at].1 - now.as_millisecond()) / 60_000;
+    assert_eq!(times.len(), 2);
+    assert!(times[0].0.ends_with("in 5 hours") && times[1].0.ends_with("in -1 hours"), "{times:?}");
+    assert_eq!((minutes(0), minutes(1)), (0, -60));
 }
