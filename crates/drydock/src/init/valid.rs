@@ -89,7 +89,7 @@ fn has_shape_of_region(region: &str) -> bool {
     let Some((number, words)) = parts.split_last() else { return false };
     let is_word = |word: &&str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase());
     words.len() >= 2
-        && words.iter().all(|word| is_word(word))
+        && words.iter().all(is_word)
         && number.len() == 1
         && number.chars().all(|c| c.is_ascii_digit())
 }
