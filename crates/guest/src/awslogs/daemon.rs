@@ -124,7 +124,7 @@ fn serve(options: &Options) -> Result<(), DaemonError> {
         (None, Some(settings)) => AgentLog::open(&settings.log_file),
         (None, None) => AgentLog::stderr(),
     };
-    let settings = usable(loaded, &log).ok_or(DaemonError::Config)?;
+    let mut settings = usable(loaded, &log).ok_or(DaemonError::Config)?;
     let (ledger, put_aside) = Ledger::open(&settings.state_file).inspect_err(|err| log.error(err))?;
     if let Some(aside) = put_aside {
         log.error(format_args!(
@@ -137,7 +137,7 @@ fn serve(options: &Options) -> Result<(), DaemonError> {
     raise_file_limit(&log);
     let signals = Signals::new([SIGHUP, SIGTERM, SIGINT]).map_err(DaemonError::Signals)?;
     let control = Control::default();
-    control.follow(settings.streams.clone());
+    control.follow(std::mem::take(&mut settings.streams));
     let daemon = Daemon { options, instance: &instance, imds: &imds, ledger: &ledger, log: &log, control };
     daemon.run(settings, signals);
     Ok(())
@@ -172,7 +172,7 @@ impl Daemon<'_> {
         let http = Client::new(Path::new("/"), settings.proxy.clone());
         let role = DefaultProvider::new(|name| std::env::var(name).ok(), self.imds);
         let credentials = Provider { configured: settings.credentials.clone(), role };
-        self.log.info(format_args!("Starting: {} sections", settings.streams.len()));
+        self.log.info("Starting");
         std::thread::scope(|scope| {
             scope.spawn(|| self.handle(&mut signals));
             self.listen();

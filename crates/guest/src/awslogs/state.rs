@@ -88,16 +88,24 @@ pub struct Checkpoint {
     pub order: Vec<u64>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Document {
     version: u32,
     sources: BTreeMap<String, SourceState>,
 }
 
-#[derive(Serialize)]
-struct DocumentRef<'a> {
-    version: u32,
-    sources: &'a BTreeMap<String, SourceState>,
+/// A section and how it is written: of a thousand sections one changes at a time.
+#[derive(Default)]
+struct Kept {
+    state: SourceState,
+    /// In JSON, until it changes.
+    text: Option<String>,
+}
+
+impl From<SourceState> for Kept {
+    fn from(state: SourceState) -> Self {
+        Self { state, text: None }
+    }
 }
 
 /// The state, in memory and on disk. Every method may be called from any thread.
@@ -112,7 +120,7 @@ pub struct Ledger {
 
 #[derive(Default)]
 struct Known {
-    sources: BTreeMap<String, SourceState>,
+    sources: BTreeMap<String, Kept>,
     /// Counts changes.
     changes: u64,
 }
@@ -149,19 +157,20 @@ impl Ledger {
             Err(err) if err.kind() == io::ErrorKind::NotFound => (BTreeMap::new(), None),
             Err(source) => return Err(failed("read", source)),
         };
+        let sources = sources.into_iter().map(|(section, state)| (section, Kept::from(state))).collect();
         let known = Mutex::new(Known { sources, changes: 0 });
         Ok((Self { path: path.to_owned(), known, written: Mutex::new(0), _lock: lock }, put_aside))
     }
 
     /// What is known of a section; None before its first look.
     pub fn source(&self, section: &str) -> Option<SourceState> {
-        self.known().sources.get(section).cloned()
+        self.known().sources.get(section).map(|kept| kept.state.clone())
     }
 
     /// Sets what is known of a section; [`Ledger::sync`] makes it durable.
     pub fn begin(&self, section: &str, state: SourceState) {
         let mut known = self.known();
-        known.sources.insert(section.to_owned(), state);
+        known.sources.insert(section.to_owned(), state.into());
         known.changes += 1;
     }
 
@@ -169,7 +178,9 @@ impl Ledger {
     pub fn note(&self, section: &str, checkpoint: &Checkpoint) {
         let mut known = self.known();
         known.changes += 1;
-        let state = known.sources.entry(section.to_owned()).or_default();
+        let kept = known.sources.entry(section.to_owned()).or_default();
+        kept.text = None;
+        let state = &mut kept.state;
         if checkpoint.last_time.is_some() {
             state.last_time = checkpoint.last_time;
         }
@@ -188,8 +199,9 @@ impl Ledger {
     pub fn forget(&self, section: &str, keys: &[u64]) {
         let mut known = self.known();
         known.changes += 1;
-        if let Some(state) = known.sources.get_mut(section) {
-            state.files.retain(|file| !keys.contains(&file.key));
+        if let Some(kept) = known.sources.get_mut(section) {
+            kept.text = None;
+            kept.state.files.retain(|file| !keys.contains(&file.key));
         }
     }
 
@@ -204,17 +216,39 @@ impl Ledger {
             return Ok(());
         }
         let (text, changes) = {
-            let known = self.known();
-            (serde_json::to_vec(&DocumentRef { version: VERSION, sources: &known.sources }), known.changes)
+            let mut known = self.known();
+            (known.document(), known.changes)
         };
         let failed = |source| StateError { verb: "write", path: self.path.clone(), source };
-        replace(&self.path, &text.map_err(|err| failed(err.into()))?).map_err(failed)?;
+        let text = text.map_err(|err| failed(err.into()))?;
+        replace(&self.path, &text).map_err(failed)?;
         *written = changes;
         Ok(())
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// The whole document.
+    fn document(&mut self) -> serde_json::Result<Vec<u8>> {
+        let mut text = format!("{{\"version\":{VERSION},\"sources\":{{").into_bytes();
+        for (index, (section, kept)) in self.sources.iter_mut().enumerate() {
+            if index > 0 {
+                text.push(b',');
+            }
+            serde_json::to_writer(&mut text, section)?;
+            text.push(b':');
+            let known = match kept.text.take() {
+                Some(known) => known,
+                None => serde_json::to_string(&kept.state)?,
+            };
+            text.extend_from_slice(kept.text.insert(known).as_bytes());
+        }
+        text.extend_from_slice(b"}}");
+        Ok(text)
     }
 }
 

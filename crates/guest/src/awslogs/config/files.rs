@@ -18,7 +18,8 @@ pub struct FilePattern {
     wild: bool,
     /// The folder, or the one file, that every match is or is in.
     top: PathBuf,
-    whole: LinePattern,
+    /// What the whole path of a match looks like; none of a path that is one file's.
+    whole: Option<LinePattern>,
     /// How many slashes a match has; none where there may be any number.
     slashes: Option<usize>,
 }
@@ -58,7 +59,8 @@ impl FilePattern {
             text: text.to_owned(),
             wild: wild < text.len(),
             top: PathBuf::from(top),
-            whole: LinePattern::new(&expression(text, dialect)?)?,
+            // A thousand sections that name one file each must not pay for a thousand expressions.
+            whole: (wild < text.len()).then(|| LinePattern::new(&expression(text, dialect)?)).transpose()?,
             slashes: (!deep).then(|| text.matches('/').count()),
         })
     }
@@ -91,7 +93,7 @@ impl FilePattern {
                 let path = entry.path();
                 if self.leads_on(&entry, &path) {
                     folders.push(path);
-                } else if self.whole.is_in(path.as_os_str().as_bytes()) {
+                } else if self.whole.as_ref().is_some_and(|whole| whole.is_in(path.as_os_str().as_bytes())) {
                     found.push(path);
                 }
             }

@@ -6,8 +6,9 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -99,6 +100,8 @@ struct Folder {
     version: u64,
     /// Sorted.
     names: Vec<OsString>,
+    /// Tells one state of the folder from another.
+    contents: u64,
 }
 
 impl Folders {
@@ -117,6 +120,7 @@ impl Folders {
             look: look.wrapping_sub(1),
             version: 0,
             names: Vec::new(),
+            contents: 0,
         });
         if folder.look != look {
             folder.look = look;
@@ -144,20 +148,27 @@ impl Folder {
         self.modified = modified;
         let age = modified.map(|modified| SystemTime::now().duration_since(modified));
         self.unsure = !matches!(age, Some(Ok(age)) if age > COARSENESS) && modified.is_some();
+        let before = self.contents;
         self.list(path);
-        self.version += 1;
+        if self.version == 0 || self.contents != before {
+            self.version += 1;
+        }
     }
 
     fn list(&mut self, path: &Path) {
         self.listed = Instant::now();
-        self.names = names(path);
+        let names = names(path);
+        let mut hasher = DefaultHasher::new();
+        names.hash(&mut hasher);
+        self.contents = hasher.finish();
+        self.names = names.into_iter().map(|(name, _)| name).collect();
     }
 }
 
-/// The names in a folder, sorted; none when it cannot be read.
-fn names(path: &Path) -> Vec<OsString> {
+/// The names in a folder, sorted, with their inodes; none when it cannot be read.
+fn names(path: &Path) -> Vec<(OsString, u64)> {
     let Ok(entries) = std::fs::read_dir(path) else { return Vec::new() };
-    let mut names: Vec<OsString> = entries.flatten().map(|entry| entry.file_name()).collect();
+    let mut names: Vec<_> = entries.flatten().map(|entry| (entry.file_name(), entry.ino())).collect();
     names.sort_unstable();
     names
 }
@@ -169,6 +180,8 @@ pub struct Search {
     /// The version of each folder at the last look.
     seen: HashMap<PathBuf, u64>,
     looked: Option<Instant>,
+    /// What was found then.
+    found: Vec<(FileId, PathBuf)>,
 }
 
 enum What {
@@ -184,12 +197,18 @@ impl Search {
         } else {
             What::File(PathBuf::from(pattern.as_str()))
         };
-        Self { what, blacklist: blacklist.cloned(), seen: HashMap::new(), looked: None }
+        Self { what, blacklist: blacklist.cloned(), seen: HashMap::new(), looked: None, found: Vec::new() }
     }
 
     /// Looks for one file.
     pub fn file(path: &Path) -> Self {
-        Self { what: What::File(path.to_owned()), blacklist: None, seen: HashMap::new(), looked: None }
+        Self {
+            what: What::File(path.to_owned()),
+            blacklist: None,
+            seen: HashMap::new(),
+            looked: None,
+            found: Vec::new(),
+        }
     }
 
     /// The files, when they may be others than at the last call; `followed` are the paths known so far. None also when
@@ -223,17 +242,24 @@ impl Search {
 
     /// The files as they were at one moment; None when they change too fast. Generations are renamed one after the
     /// other: a single look may see one of them twice and miss another.
-    fn stable_entries(&self, folders: &mut Folders, followed: &[&Path]) -> Option<Vec<Entry>> {
-        let is_same = |one: &Entry, other: &Entry| (one.id, &one.path) == (other.id, &other.path);
-        let mut before = self.entries(folders, followed);
+    fn stable_entries(&mut self, folders: &mut Folders, followed: &[&Path]) -> Option<Vec<Entry>> {
+        let names_of = |entries: &[Entry]| -> Vec<(FileId, PathBuf)> {
+            entries.iter().map(|entry| (entry.id, entry.path.clone())).collect()
+        };
+        let mut found = self.entries(folders, followed);
+        let mut names = names_of(&found);
+        // What is as it was at the last look needs no second one.
+        let mut is_sure = names == self.found;
         for _ in 0..LOOKUPS {
-            folders.list_again(self.seen.keys());
-            let now = self.entries(folders, followed);
-            if now.len() == before.len() && now.iter().zip(&before).all(|(now, before)| is_same(now, before))
-            {
-                return Some(now);
+            if is_sure {
+                self.found = names;
+                return Some(found);
             }
-            before = now;
+            folders.list_again(self.seen.keys());
+            found = self.entries(folders, followed);
+            let again = names_of(&found);
+            is_sure = again == names;
+            names = again;
         }
         None
     }

@@ -497,7 +497,9 @@ impl Trail {
     /// # Errors
     /// When it cannot be looked at.
     pub fn step(&mut self, index: usize, now: Instant) -> io::Result<Step> {
-        let is_last = index + 1 == self.files.len();
+        let has_successor = index + 1 < self.files.len();
+        // An empty file says nothing about whether this one has had its day.
+        let is_last = self.files[index + 1..].iter().all(|later| later.size == 0);
         let file = &mut self.files[index];
         let meta = match &file.place {
             Place::Lost(_) => return Ok(Step::Wait),
@@ -520,7 +522,7 @@ impl Trail {
             }
             return Ok(Step::Pass);
         }
-        let is_away = !file.on_disk || (!is_last && !file.named);
+        let is_away = !file.on_disk || (has_successor && !file.named);
         let is_closed = (is_away && still >= self.quiet) || (!is_last && still >= LINGER);
         Ok(Step::Read { is_quiet: !is_last || still >= self.quiet, is_closed, holds_up: is_away })
     }
