@@ -24,9 +24,9 @@ use given::Given;
   drydock init shop --region eu-west-1 --time-zone Europe/Berlin --yes
   drydock init shop --environment test --environment live --desired-count live=3
 
-Asks on a terminal for what no option says; elsewhere, and with --yes, takes the defaults. A value that
-begins with ENVIRONMENT= is for that environment, another one for all. The repository is written to
-./NAME, which must not be there or be empty.")]
+Asks on a terminal for what no option says; elsewhere, and with --yes, takes the defaults. A value
+that begins with ENVIRONMENT= is for that environment, another one for all. The repository is
+written to ./NAME, which must not be there or be empty.")]
 pub struct Args {
     /// The repository's name, and its stack's
     name: Option<String>,
