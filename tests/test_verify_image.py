@@ -372,7 +372,7 @@ def test_an_instance_that_is_kept(cloud, image, checks, tmp_path, nothing_left):
 @pytest.mark.parametrize(
     ("arguments", "text", "code", "words"),
     [
-        ((), "[[command]]\nrun = 'true'\n", 252, "AMI"),
+        ((), "[[command]]\nrun = 'true'\n", 253, "neither a drydock.toml"),
         (("ami-1", "--instance", "i-1"), "[[command]]\nrun = 'true'\n", 252, "--instance"),
         (("ami-1", "-i", "key"), "[[command]]\nrun = 'true'\n", 252, "--identity"),
         (("ami-0123456789abcdef0",), "[[command]]\nrun = 'true'\n", 254, "InvalidAMIID.NotFound"),
