@@ -183,7 +183,7 @@ impl Source {
                     index += 1;
                     continue;
                 }
-                Step::Wait => return Turn::Idle,
+                Step::Wait => return Turn::Blocked,
                 Step::Read { is_quiet, is_closed, holds_up } => (is_quiet, is_closed, holds_up),
             };
             match trail.settle(index) {
@@ -454,7 +454,7 @@ impl Source {
             return;
         }
         // Nothing is on its way, so whatever was read has been shipped.
-        let forgotten = trail.forget(now, |_| true);
+        let forgotten = trail.forget(now);
         if !forgotten.is_empty() {
             cx.ledger.forget(&self.settings.section, &forgotten);
         }

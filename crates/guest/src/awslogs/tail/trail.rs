@@ -94,7 +94,12 @@ enum Place {
     /// On disk, read to its end, and closed.
     Parked,
     /// Not where it was.
-    Lost(Instant),
+    Lost {
+        /// Since when.
+        since: Instant,
+        /// Something of it may be left to read: what comes after it waits until it is found or given up.
+        is_wanted: bool,
+    },
 }
 
 impl Followed {
@@ -102,7 +107,7 @@ impl Followed {
     pub fn file(&self) -> Option<&Arc<File>> {
         match &self.place {
             Place::Open(file) => Some(file),
-            Place::Parked | Place::Lost(_) => None,
+            Place::Parked | Place::Lost { .. } => None,
         }
     }
 
@@ -122,12 +127,16 @@ impl Followed {
     pub fn unread(&self) -> u64 {
         match self.place {
             Place::Open(_) => self.size.saturating_sub(self.read.offset),
-            Place::Parked | Place::Lost(_) => 0,
+            Place::Parked | Place::Lost { .. } => 0,
         }
     }
 
+    fn is_empty_now(&self) -> bool {
+        self.file().is_some_and(|file| file.metadata().is_ok_and(|meta| meta.len() == 0))
+    }
+
     fn is_lost(&self) -> bool {
-        matches!(self.place, Place::Lost(_))
+        matches!(self.place, Place::Lost { .. })
     }
 
     /// Whether `file` has this file's text.
@@ -180,6 +189,8 @@ pub struct Trail {
     /// How long a file must not have grown for its last event to be whole.
     quiet: Duration,
     look_again: bool,
+    /// The keys of files that were given up, until somebody is told.
+    given_up: Vec<u64>,
 }
 
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
@@ -218,8 +229,11 @@ impl Trail {
         trail.ignored.clone_from(&state.ignored);
         // Of a file that was empty there is nothing to know it by: it is found like a new one.
         state.files.retain(|file| file.fingerprint.is_some() || file.position.offset > 0);
-        for file in &mut state.files {
+        let count = state.files.len();
+        for (index, file) in state.files.iter_mut().enumerate() {
             file.key = next_key();
+            // All but the last were read to their ends, unless it says otherwise.
+            let is_wanted = index + 1 == count || file.position.offset < file.size;
             trail.files.push(Followed {
                 key: file.key,
                 path: file.path.clone(),
@@ -227,7 +241,7 @@ impl Trail {
                 fingerprint: file.fingerprint,
                 read: file.position,
                 size: file.size,
-                place: Place::Lost(now),
+                place: Place::Lost { since: now, is_wanted },
                 named: true,
                 on_disk: false,
                 changed: now,
@@ -239,7 +253,15 @@ impl Trail {
     }
 
     fn empty(lines: FingerprintLines, quiet: Duration) -> Self {
-        Self { files: Vec::new(), ignored: Vec::new(), copies: Vec::new(), lines, quiet, look_again: false }
+        Self {
+            files: Vec::new(),
+            ignored: Vec::new(),
+            copies: Vec::new(),
+            lines,
+            quiet,
+            look_again: false,
+            given_up: Vec::new(),
+        }
     }
 
     /// What should be remembered of it before anything is shipped.
@@ -321,7 +343,7 @@ impl Trail {
         let is_same = match &file.place {
             _ if !is_changed => true,
             Place::Open(open) => file.is_of(open).unwrap_or_default(),
-            Place::Parked | Place::Lost(_) => match File::open(&entry.path) {
+            Place::Parked | Place::Lost { .. } => match File::open(&entry.path) {
                 Ok(opened) if file.is_of(&opened).unwrap_or_default() => {
                     file.bind(opened, entry, now);
                     true
@@ -332,7 +354,7 @@ impl Trail {
         if !is_same {
             // What is in the inode now is placed anew, and its former text is looked for.
             notes.push(Note::Replaced { path: file.path.clone() });
-            file.place = Place::Lost(now);
+            file.place = Place::Lost { since: now, is_wanted: true };
             self.copies.clear();
             return false;
         }
@@ -409,7 +431,7 @@ impl Trail {
             if known.file().is_some_and(|open| !known.is_of(open).unwrap_or_default()) {
                 // The copy was made and the file truncated since the last look.
                 notes.push(Note::Replaced { path: known.path.clone() });
-                known.place = Place::Lost(now);
+                known.place = Place::Lost { since: now, is_wanted: true };
                 self.look_again = true;
             } else if !known.is_lost() && known.is_copied_to(file, entry.size) {
                 self.copies.push(as_ignored(entry));
@@ -466,16 +488,15 @@ impl Trail {
     fn give_up_search(&mut self, now: Instant, notes: &mut Vec<Note>) {
         let last = self.files.len();
         let mut index = 0;
+        let given_up = &mut self.given_up;
         self.files.retain(|file| {
             index += 1;
-            let Place::Lost(since) = file.place else { return true };
-            // All but the last of the trail were read to their ends, as far as they were when last seen.
-            let is_finished = index < last && file.read.offset >= file.size;
-            if is_finished {
-                return false;
+            let Place::Lost { since, is_wanted } = file.place else { return true };
+            let keeps = is_wanted && now.saturating_duration_since(since) < SEARCH_FOR;
+            if !keeps {
+                given_up.push(file.key);
             }
-            let keeps = now.saturating_duration_since(since) < SEARCH_FOR;
-            if !keeps && (file.size > file.read.offset || index == last) {
+            if is_wanted && !keeps && (file.size > file.read.offset || index == last) {
                 notes.push(Note::Lost { path: file.path.clone(), read: file.read.offset, size: file.size });
             }
             keeps
@@ -485,7 +506,7 @@ impl Trail {
     /// Says that the file at `index` no longer has its text: it was truncated or written anew.
     pub fn lose(&mut self, index: usize, now: Instant) -> Note {
         let file = &mut self.files[index];
-        file.place = Place::Lost(now);
+        file.place = Place::Lost { since: now, is_wanted: true };
         // Its copy has been there before.
         self.copies.clear();
         self.look_again = true;
@@ -499,10 +520,10 @@ impl Trail {
     pub fn step(&mut self, index: usize, now: Instant) -> io::Result<Step> {
         let has_successor = index + 1 < self.files.len();
         // An empty file says nothing about whether this one has had its day.
-        let is_last = self.files[index + 1..].iter().all(|later| later.size == 0);
+        let is_last = self.files[index + 1..].iter().all(Followed::is_empty_now);
         let file = &mut self.files[index];
         let meta = match &file.place {
-            Place::Lost(_) => return Ok(Step::Wait),
+            Place::Lost { .. } => return Ok(Step::Wait),
             Place::Parked => return Ok(Step::Pass),
             Place::Open(open) => open.metadata()?,
         };
@@ -524,7 +545,7 @@ impl Trail {
         }
         let is_away = !file.on_disk || (has_successor && !file.named);
         let is_closed = (is_away && still >= self.quiet) || (!is_last && still >= LINGER);
-        Ok(Step::Read { is_quiet: !is_last || still >= self.quiet, is_closed, holds_up: is_away })
+        Ok(Step::Read { is_quiet: !is_last || is_away || still >= self.quiet, is_closed, holds_up: is_away })
     }
 
     /// Takes the first lines of the file at `index`, if they are there now. None when the file turns out to be a copy,
@@ -553,19 +574,19 @@ impl Trail {
         Ok(Some(true))
     }
 
-    /// Removes the files that need not be remembered: read to their ends, shipped, and gone from the disk. Returns their
-    /// keys.
-    pub fn forget(&mut self, now: Instant, is_shipped: impl Fn(&Followed) -> bool) -> Vec<u64> {
-        let mut forgotten = Vec::new();
+    /// Removes the files that need not be remembered: read to their ends and gone from the disk, or given up. Returns
+    /// their keys. To be called when all that was read has been shipped.
+    pub fn forget(&mut self, now: Instant) -> Vec<u64> {
+        let mut forgotten = std::mem::take(&mut self.given_up);
         self.files.retain(|file| {
             let lingers = match file.place {
                 Place::Open(_) => {
                     file.on_disk || now.saturating_duration_since(file.changed) < LINGER_UNNAMED
                 }
                 Place::Parked => file.on_disk,
-                Place::Lost(_) => true,
+                Place::Lost { .. } => true,
             };
-            let keeps = lingers || file.read.offset < file.size || !is_shipped(file);
+            let keeps = lingers || file.read.offset < file.size;
             if !keeps {
                 forgotten.push(file.key);
             }
