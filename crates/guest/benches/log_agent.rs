@@ -208,6 +208,18 @@ impl Service {
         });
         service
     }
+
+    /// Waits until so many requests have come, and then none for some seconds.
+    fn wait_for_quiet(&self, least: u64) {
+        let (mut seen, mut since) = (0, Instant::now());
+        while seen < least || since.elapsed() < Duration::from_secs(8) {
+            std::thread::sleep(Duration::from_millis(100));
+            let now = self.requests.load(Ordering::Relaxed);
+            if now != seen {
+                (seen, since) = (now, Instant::now());
+            }
+        }
+    }
 }
 
 fn serve(mut stream: TcpStream, requests: &AtomicU64, is_away: &AtomicBool) {
@@ -282,11 +294,8 @@ fn many_files(folder: &Path) {
     append(folder, 100);
     let service = Service::start();
     let mut agent = agent(folder, service.port);
-    while service.requests.load(Ordering::Relaxed) < FILES as u64 {
-        std::thread::sleep(Duration::from_millis(50));
-        assert!(agent.try_wait().unwrap().is_none(), "the agent ended");
-    }
-    std::thread::sleep(Duration::from_secs(4));
+    service.wait_for_quiet(FILES as u64);
+    assert!(agent.try_wait().unwrap().is_none(), "the agent ended");
     report("log agent: resident with 1,000 files followed", memory(&agent, "VmRSS"), "MB", Some(30.0));
     let (before, started) = (usage(&agent), Instant::now());
     std::thread::sleep(Duration::from_secs(10));

@@ -1,6 +1,8 @@
 //! The log agent, killed again and again while its files are rotated and the service fails: nothing is lost, the order
 //! is kept, and what arrives twice is bounded.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and tells its counts")]
+
 #[path = "log_agent/service.rs"]
 mod service;
 #[path = "log_agent/writer.rs"]

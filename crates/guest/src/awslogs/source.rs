@@ -98,7 +98,7 @@ impl Source {
             search: Search::pattern(&settings.file, settings.blacklist.as_ref()),
             trail: None,
             builder: Builder::new(limits),
-            finder: format.map(|format| TimeFinder::new(format, settings.time_zone.clone())),
+            finder: format.map(|format| TimeFinder::new(format, settings.time_zone)),
             last_time: None,
             touched: BTreeSet::new(),
             unread_since: None,

@@ -120,7 +120,7 @@ impl Anchor {
     }
 
     /// How many bytes it covers.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         (self.len as usize).min(MAX_ANCHOR)
     }
 
@@ -156,7 +156,7 @@ impl Position {
     /// Whether `file` has this place, with the same text before it.
     pub fn is_in(&self, file: &File) -> io::Result<bool> {
         let mut before = [0; MAX_ANCHOR];
-        let part = &mut before[..self.anchor.len()];
+        let part = &mut before[..self.anchor.size()];
         let from = self.offset.saturating_sub(part.len() as u64);
         Ok(read_at(file, part, from)? == part.len() && self.anchor.is_of(part))
     }

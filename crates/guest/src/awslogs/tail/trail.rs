@@ -428,12 +428,14 @@ impl Trail {
         notes: &mut Vec<Note>,
     ) -> bool {
         for known in self.files.iter_mut().filter(|known| known.fingerprint.as_ref() == Some(print)) {
+            // Compared before it is known whether there was still something to compare with.
+            let is_copy = !known.is_lost() && known.is_copied_to(file, entry.size);
             if known.file().is_some_and(|open| !known.is_of(open).unwrap_or_default()) {
                 // The copy was made and the file truncated since the last look.
                 notes.push(Note::Replaced { path: known.path.clone() });
                 known.place = Place::Lost { since: now, is_wanted: true };
                 self.look_again = true;
-            } else if !known.is_lost() && known.is_copied_to(file, entry.size) {
+            } else if is_copy {
                 self.copies.push(as_ignored(entry));
                 return true;
             }
@@ -569,6 +571,13 @@ impl Trail {
             self.files.remove(index);
             self.look_again = true;
             return Ok(None);
+        }
+        let is_gone =
+            |known: &Followed| known.file().is_some_and(|file| !known.is_of(file).unwrap_or_default());
+        if self.files.iter().any(|known| known.fingerprint == Some(print) && is_gone(known)) {
+            // Truncated just now: this may be the copy that was made of it before.
+            self.look_again = true;
+            return Ok(Some(false));
         }
         self.files[index].fingerprint = Some(print);
         Ok(Some(true))

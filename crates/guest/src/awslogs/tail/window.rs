@@ -43,7 +43,7 @@ impl Window {
         from: &Position,
         fingerprint: Option<&Fingerprint>,
     ) -> Result<(), ReadError> {
-        let known = from.anchor.len();
+        let known = from.anchor.size();
         let base = from.offset - known as u64;
         self.end = read_at(file, &mut self.buffer, base)?;
         self.at_end = self.end < self.buffer.len();
