@@ -217,3 +217,90 @@ fn body(input: &PutLogEvents<'_>, gzip: bool) -> Body {
     let _ = bytes.flush();
     Body { bytes, encoding: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::credentials::{CredentialProvider, Credentials};
+    use crate::aws::imds::ImdsError;
+    use crate::testing::{Received, Reply, Server, http_client};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    struct Keys;
+    impl CredentialProvider for Keys {
+        fn credentials(&self) -> Result<Credentials, ImdsError> {
+            Ok(Credentials::permanent("AKID", "secret"))
+        }
+    }
+
+    fn operation(request: &Received) -> String {
+        request.header("x-amz-target").unwrap().rsplit('.').next().unwrap().to_owned()
+    }
+
+    /// What putting one event comes to, and the operations it took.
+    fn put(
+        answer: impl Fn(&str, usize) -> Reply + Send + Sync + 'static,
+    ) -> (Result<Accepted, SendError>, Vec<String>) {
+        let calls = AtomicUsize::new(0);
+        let server =
+            Server::start(move |request| answer(&operation(request), calls.fetch_add(1, Ordering::Relaxed)));
+        let http = http_client();
+        let service = JsonService {
+            http: &*http,
+            credentials: &Keys,
+            region: "eu-west-1".into(),
+            endpoint: server.url(""),
+            signing_name: SIGNING_NAME,
+            target: TARGET,
+        };
+        let target = Target { group: "g".into(), stream: "s".into(), retention: Some(7) };
+        let events = [Event { timestamp: 1, message: "hello" }];
+        let result = CloudWatch::new(service, false).put(&target, &events);
+        (result, server.requests().iter().map(operation).collect())
+    }
+
+    fn refusal(code: &str) -> Reply {
+        Reply::new(400, format!(r#"{{"__type":"{code}","message":"why","expectedSequenceToken":"t"}}"#))
+    }
+
+    #[test]
+    fn a_missing_group_and_stream_are_created_and_the_events_sent_once_more() {
+        let (result, calls) = put(|operation, call| match (operation, call) {
+            ("PutLogEvents" | "CreateLogStream", 0..=1) => refusal("ResourceNotFoundException"),
+            _ => Reply::new(200, "{}"),
+        });
+        assert_eq!(result, Ok(Accepted::default()));
+        let expected = [
+            "PutLogEvents",
+            "CreateLogStream",
+            "CreateLogGroup",
+            "PutRetentionPolicy",
+            "CreateLogStream",
+            "PutLogEvents",
+        ];
+        assert_eq!(calls, expected);
+    }
+
+    #[test]
+    fn refusals_are_told_apart() {
+        let once = |code: &'static str| put(move |_, _| refusal(code)).0;
+        assert!(matches!(once("ThrottlingException"), Err(SendError::Busy(_))));
+        assert!(matches!(once("AccessDeniedException"), Err(SendError::Denied(_))));
+        assert!(matches!(once("InvalidParameterException"), Err(SendError::Invalid(_))));
+        assert_eq!(once("DataAlreadyAcceptedException"), Ok(Accepted::default()));
+        assert!(matches!(put(|_, _| Reply::new(502, "bad gateway")).0, Err(SendError::Busy(_))));
+        let (result, calls) = put(|_, call| match call {
+            0 => refusal("InvalidSequenceTokenException"),
+            _ => Reply::new(200, r#"{"nextSequenceToken":"u"}"#),
+        });
+        assert_eq!((result, calls.len()), (Ok(Accepted::default()), 2));
+    }
+
+    #[test]
+    fn rejected_events_are_counted() {
+        let answer =
+            json!({"rejectedLogEventsInfo": {"tooOldLogEventEndIndex": 2, "tooNewLogEventStartIndex": 8}});
+        assert_eq!(accepted(&answer, 10), Accepted { too_old: 2, too_new: 2 });
+        assert_eq!(accepted(&json!({}), 10), Accepted::default());
+    }
+}

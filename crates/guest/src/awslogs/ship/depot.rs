@@ -268,3 +268,55 @@ impl Inner {
         Some(Job { queue: id, target, section, batch, failures: queue.failures })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::awslogs::batch::{Builder, Limits, Stamp};
+    use crate::awslogs::state::Checkpoint;
+
+    fn batch(text: &str) -> Batch {
+        let limits = Limits { count: 10, size: 1000, age: Duration::ZERO };
+        let mut builder = Builder::new(limits);
+        builder.push(Stamp::Said(1), text);
+        builder.seal(Checkpoint::default())
+    }
+
+    fn target() -> Target {
+        Target { group: "g".into(), stream: "s".into(), retention: None }
+    }
+
+    #[test]
+    fn a_queue_sends_one_batch_at_a_time_in_order_and_a_failed_one_again() {
+        let depot = Depot::new(2);
+        let (one, other) = (depot.open("one", target()), depot.open("other", target()));
+        depot.give(one, batch("1"));
+        depot.give(one, batch("22"));
+        assert!(!depot.has_room(one));
+        depot.give(other, batch("3"));
+        let first = depot.take().unwrap();
+        let second = depot.take().unwrap();
+        assert_eq!((first.queue, second.queue), (one, other));
+        depot.finish(first, Outcome::Again(Duration::ZERO));
+        depot.finish(second, Outcome::Sent);
+        let again = depot.take().unwrap();
+        assert_eq!((again.batch.size(), again.failures), (27, 1));
+        depot.finish(again, Outcome::Sent);
+        let next = depot.take().unwrap();
+        assert_eq!((next.batch.size(), next.failures), (28, 0));
+        depot.finish(next, Outcome::Sent);
+        assert!(depot.is_empty(one) && depot.is_empty(other) && depot.memory() == 0);
+    }
+
+    #[test]
+    fn at_the_end_nothing_is_sent_after_a_batch_that_failed() {
+        let depot = Depot::new(2);
+        let queue = depot.open("one", target());
+        depot.give(queue, batch("1"));
+        depot.give(queue, batch("2"));
+        depot.close_all();
+        let job = depot.take().unwrap();
+        depot.finish(job, Outcome::Again(Duration::ZERO));
+        assert!(depot.take().is_none() && depot.memory() == 0);
+    }
+}
