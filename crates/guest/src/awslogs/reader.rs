@@ -9,7 +9,7 @@ use super::tail::window::Window;
 use std::time::{Duration, Instant};
 
 /// Most bytes of batches in memory, those on their way included. Beyond it nothing is read: the files keep the rest.
-pub const MEMORY: usize = 8 << 20;
+pub const MEMORY: usize = 5 << 20;
 /// The pause between looks at files, while some of them grow and when none has for a while.
 const BUSY: Duration = Duration::from_millis(200);
 const IDLE: Duration = Duration::from_secs(1);
