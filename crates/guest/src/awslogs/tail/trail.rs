@@ -323,6 +323,11 @@ impl Trail {
         };
         entries.retain(|entry| !self.is_known(entry, now, &mut notes));
         entries.retain(|entry| !is_left(self, entry));
+        // A copy that is being made of a file never read is told by the first lines of that file.
+        for file in self.files.iter_mut().filter(|file| file.fingerprint.is_none()) {
+            let print = file.file().map(|open| Fingerprint::of(open, self.lines));
+            file.fingerprint = print.and_then(Result::ok).flatten();
+        }
         Entry::sort(&mut entries);
         // Before a copy could be taken for it, each lost file that is still in its inode.
         entries.retain(|entry| !self.is_back(entry, now, &mut notes));
@@ -447,7 +452,10 @@ impl Trail {
     fn place_of(&self, entry: &Entry) -> usize {
         let is_younger = |file: &Followed| {
             let is_unread = file.read.offset == 0 && !file.is_lost();
-            is_unread && Age::of(file.listed, file.named, &file.path) > entry.age()
+            // It may have been written to since it was listed.
+            let now = file.file().and_then(|open| open.metadata().ok()).map(|meta| modified_of(&meta));
+            let modified = now.unwrap_or(file.listed).max(file.listed);
+            is_unread && Age::of(modified, file.named, &file.path) > entry.age()
         };
         self.files.iter().rposition(|file| !is_younger(file)).map_or(0, |last| last + 1)
     }
