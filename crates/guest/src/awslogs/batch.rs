@@ -192,6 +192,11 @@ impl Builder {
         self.text.capacity() + self.entries.capacity() * size_of::<Entry>()
     }
 
+    /// Drops what has been gathered.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.limits);
+    }
+
     /// The batch; gathering begins anew.
     pub fn seal(&mut self, checkpoint: Checkpoint) -> Batch {
         let opened = self.opened.take().unwrap_or_else(Instant::now);

@@ -139,3 +139,7 @@ impl Engine<'_> {
         });
     }
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

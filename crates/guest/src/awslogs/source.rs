@@ -158,12 +158,30 @@ impl Source {
         if self.leaving {
             return Turn::Idle;
         }
+        if cx.depot.went_back(self.queue) {
+            self.go_back(cx, pace.now);
+        }
+        if cx.depot.rests(self.queue, pace.now) {
+            return Turn::Idle;
+        }
         let Some(mut trail) = self.trail.take() else { return Turn::Idle };
         let turn = self.read_trail(&mut trail, window, cx, pace);
         let unread = trail.unread();
         self.unread_since = if unread == 0 { None } else { self.unread_since.or(Some(pace.now)) };
         self.trail = Some(trail);
         turn
+    }
+
+    /// Begins again where the service's knowledge ends.
+    fn go_back(&mut self, cx: &Context<'_>, now: Instant) {
+        let shipped = cx.ledger.source(&self.settings.section).unwrap_or_default();
+        self.builder.clear();
+        self.touched.clear();
+        self.announced = false;
+        self.last_time = shipped.last_time;
+        if let Some(trail) = &mut self.trail {
+            trail.rewind(&shipped, now);
+        }
     }
 
     fn read_trail(&mut self, trail: &mut Trail, window: &mut Window, cx: &Context<'_>, pace: Pace) -> Turn {
@@ -413,7 +431,9 @@ impl Source {
             return false;
         }
         self.flush(cx, now, true);
-        let is_done = self.builder.is_empty() && cx.depot.is_empty(self.queue);
+        // What went back stays in its files: whoever follows them next ships it.
+        let is_done =
+            cx.depot.went_back(self.queue) || (self.builder.is_empty() && cx.depot.is_empty(self.queue));
         if is_done {
             cx.depot.close(self.queue);
         }
@@ -429,7 +449,7 @@ impl Source {
     pub fn status(&self, cx: &Context<'_>, now: Instant) -> StreamStatus {
         let oldest = cx.depot.oldest(self.queue);
         let known = cx.ledger.source(&self.settings.section).unwrap_or_default();
-        let since = [oldest.map(|(opened, _)| opened), self.builder.opened(), self.unread_since];
+        let since = [oldest, self.builder.opened(), self.unread_since];
         let lag_bytes = self.trail.as_ref().map_or(0, |trail| lag(trail, &known));
         let lag_seconds = since
             .into_iter()
@@ -444,7 +464,7 @@ impl Source {
             files: self.trail.as_ref().map_or(0, Trail::len),
             lag_bytes,
             lag_seconds: lag_seconds.unwrap_or(0),
-            failures: oldest.map_or(0, |(_, failures)| failures),
+            failures: cx.depot.failures(self.queue),
         }
     }
 
@@ -512,4 +532,4 @@ fn lag(trail: &Trail, shipped: &SourceState) -> u64 {
 
 #[cfg(test)]
 #[path = "source_tests.rs"]
-mod tests;
+pub(super) mod tests;

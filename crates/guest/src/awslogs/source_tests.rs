@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 /// Most events of a batch here.
 const BATCH: usize = 5;
 
-fn settings(file: &str) -> LogStreamSettings {
+/// A section that follows `file`.
+pub(in crate::awslogs) fn settings(file: &str) -> LogStreamSettings {
     LogStreamSettings {
         section: "s".to_owned(),
         file: FilePattern::python(file).unwrap(),
@@ -98,7 +99,7 @@ impl Agent {
         let mut shipped = Vec::new();
         for _ in 0..count {
             let queue = self.source.as_ref().unwrap().queue;
-            if self.depot.is_empty(queue) {
+            if self.depot.oldest(queue).is_none() {
                 break;
             }
             let job = self.depot.take().unwrap();
@@ -127,6 +128,8 @@ enum Action {
     Look(u64),
     /// Batches go.
     Ship(usize),
+    /// A batch is refused, and what has been read goes back to the files.
+    Refuse,
     /// A batch goes, and the agent is killed before it could note that.
     ShipAndDie,
     /// The agent is killed and starts again.
@@ -145,6 +148,7 @@ fn action() -> impl Strategy<Value = Action> {
         3 => Just(Action::CopyTruncate),
         6 => prop_oneof![Just(0u64), 1u64..3, Just(70)].prop_map(Action::Look),
         4 => (1usize..4).prop_map(Action::Ship),
+        2 => Just(Action::Refuse),
         1 => Just(Action::ShipAndDie),
         2 => Just(Action::Restart),
         1 => Just(Action::DrainAndTruncate),
@@ -268,9 +272,16 @@ impl World {
             }
             Action::Look(seconds) => self.look(*seconds),
             Action::Ship(count) => self.ship(*count),
+            Action::Refuse => {
+                let agent = self.agent();
+                if agent.depot.oldest(agent.source.as_ref().unwrap().queue).is_some() {
+                    let job = agent.depot.take().unwrap();
+                    agent.depot.finish(job, Outcome::Back(Duration::ZERO));
+                }
+            }
             Action::ShipAndDie => {
                 let agent = self.agent.as_mut().unwrap();
-                if !agent.depot.is_empty(agent.source.as_ref().unwrap().queue) {
+                if agent.depot.oldest(agent.source.as_ref().unwrap().queue).is_some() {
                     let job = agent.depot.take().unwrap();
                     let requests = job.batch.requests(&agent.clock);
                     self.received.extend(requests[0].iter().map(|event| event.message.to_owned()));

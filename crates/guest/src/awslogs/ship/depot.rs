@@ -31,6 +31,8 @@ pub enum Outcome {
     Sent,
     /// Once more, later.
     Again(Duration),
+    /// Once more, later, and meanwhile out of memory: the queue's batches go back to their files, to be read again.
+    Back(Duration),
     /// Nothing can be sent for a while, by anyone.
     AllAgain(Duration),
 }
@@ -43,6 +45,8 @@ struct Queue {
     sending: Option<Instant>,
     not_before: Option<Instant>,
     failures: u32,
+    /// Its batches went back to their files. Nothing is taken before the reader knows: it would come too early.
+    went_back: bool,
 }
 
 #[derive(Default)]
@@ -97,6 +101,7 @@ impl Depot {
             sending: None,
             not_before: None,
             failures: 0,
+            went_back: false,
         };
         inner.queues.insert(id, queue);
         id
@@ -110,21 +115,37 @@ impl Depot {
         }
     }
 
-    /// Whether a queue has room for a batch.
+    /// Whether a queue has room for a batch. One that has failed tries with a single batch.
     pub fn has_room(&self, id: QueueId) -> bool {
-        self.lock().queues.get(&id).is_some_and(|queue| queue.batches.len() < self.queue_size)
+        self.lock().queues.get(&id).is_some_and(|queue| match queue.failures {
+            0 => queue.batches.len() < self.queue_size,
+            _ => queue.is_empty(),
+        })
     }
 
-    /// Whether a queue has nothing in it and nothing on its way.
+    /// Whether a queue has nothing in it and nothing on its way, and all that was given has gone.
     pub fn is_empty(&self, id: QueueId) -> bool {
-        self.lock().queues.get(&id).is_none_or(|queue| queue.batches.is_empty() && queue.sending.is_none())
+        self.lock().queues.get(&id).is_none_or(|queue| queue.is_empty() && !queue.went_back)
+    }
+
+    /// Whether a queue's batches went back to their files since this was last asked.
+    pub fn went_back(&self, id: QueueId) -> bool {
+        self.lock().queues.get_mut(&id).is_some_and(|queue| std::mem::take(&mut queue.went_back))
+    }
+
+    /// Whether a queue waits for its next try with nothing in it.
+    pub fn rests(&self, id: QueueId, now: Instant) -> bool {
+        self.lock()
+            .queues
+            .get(&id)
+            .is_some_and(|queue| queue.is_empty() && queue.not_before.is_some_and(|until| until > now))
     }
 
     /// Hands a batch over.
     pub fn give(&self, id: QueueId, batch: Batch) {
         let mut inner = self.lock();
         let memory = batch.memory();
-        if let Some(queue) = inner.queues.get_mut(&id) {
+        if let Some(queue) = inner.queues.get_mut(&id).filter(|queue| !queue.went_back) {
             queue.batches.push_back(batch);
             inner.memory += memory;
             self.work.notify_one();
@@ -136,12 +157,16 @@ impl Depot {
         self.lock().memory
     }
 
-    /// When the oldest event here was read, and how often it has failed to go.
-    pub fn oldest(&self, id: QueueId) -> Option<(Instant, u32)> {
+    /// When the oldest event here was read.
+    pub fn oldest(&self, id: QueueId) -> Option<Instant> {
         let inner = self.lock();
         let queue = inner.queues.get(&id)?;
-        let waiting = queue.batches.front().map(|batch| batch.opened);
-        queue.sending.or(waiting).map(|opened| (opened, queue.failures))
+        queue.sending.or_else(|| queue.batches.front().map(|batch| batch.opened))
+    }
+
+    /// How often the first of a queue has failed to go.
+    pub fn failures(&self, id: QueueId) -> u32 {
+        self.lock().queues.get(&id).map_or(0, |queue| queue.failures)
     }
 
     /// The next batch to send, as soon as there is one; None when no more are to be sent. Of several, the one that was
@@ -213,6 +238,12 @@ impl Depot {
                         released = 0;
                     }
                 }
+                Outcome::Back(pause) => {
+                    queue.failures = job.failures + 1;
+                    queue.not_before = Some(now + pause);
+                    queue.went_back = true;
+                    released += queue.batches.drain(..).map(|batch| batch.memory()).sum::<usize>();
+                }
             }
             has_room = queue.batches.len() <= self.queue_size / 2;
         }
@@ -257,6 +288,12 @@ impl Depot {
 pub struct Seen {
     gone: u64,
     calls: u64,
+}
+
+impl Queue {
+    fn is_empty(&self) -> bool {
+        self.batches.is_empty() && self.sending.is_none()
+    }
 }
 
 impl Inner {
@@ -306,6 +343,25 @@ mod tests {
         assert_eq!((next.batch.size(), next.failures), (28, 0));
         depot.finish(next, Outcome::Sent);
         assert!(depot.is_empty(one) && depot.is_empty(other) && depot.memory() == 0);
+    }
+
+    #[test]
+    fn a_queue_that_goes_back_takes_nothing_until_the_reader_knows_and_then_one_batch_at_a_time() {
+        let depot = Depot::new(9);
+        let queue = depot.open("one", target());
+        depot.give(queue, batch("1"));
+        depot.give(queue, batch("2"));
+        let job = depot.take().unwrap();
+        depot.finish(job, Outcome::Back(Duration::from_secs(60)));
+        assert!(depot.memory() == 0 && depot.rests(queue, Instant::now()) && !depot.is_empty(queue));
+        // What was read before the reader knew would overtake what went back.
+        depot.give(queue, batch("3"));
+        assert_eq!(depot.memory(), 0);
+        assert!(depot.went_back(queue) && !depot.went_back(queue) && depot.is_empty(queue));
+        assert!(!depot.rests(queue, Instant::now() + Duration::from_secs(61)) && depot.has_room(queue));
+        depot.give(queue, batch("1"));
+        assert!(!depot.has_room(queue));
+        assert_eq!(depot.failures(queue), 1);
     }
 
     #[test]

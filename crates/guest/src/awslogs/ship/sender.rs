@@ -17,6 +17,8 @@ const LONGEST: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How many requests may go into finding the events of one batch that are not valid.
 const DIVISIONS: u32 = 64;
+/// How often a batch fails before it leaves the memory, which others need, and is read again for each further try.
+const TRIES_IN_MEMORY: u32 = 4;
 
 /// What a sender works with.
 pub struct Sender<'a> {
@@ -135,7 +137,9 @@ impl Sender<'_> {
         ));
         match err {
             SendError::Unreachable(_) => Outcome::AllAgain(pause),
-            SendError::Busy(_) | SendError::Denied(_) | SendError::Invalid(_) => Outcome::Again(pause),
+            SendError::Denied(_) => Outcome::Back(pause),
+            _ if job.failures >= TRIES_IN_MEMORY => Outcome::Back(pause),
+            SendError::Busy(_) | SendError::Invalid(_) => Outcome::Again(pause),
         }
     }
 }

@@ -60,15 +60,46 @@ impl Entry {
     }
 }
 
-/// The place of a file in the order of writing: later ones are greater. Of files last written to at once, as far as can
-/// be told, the one that the pattern names is the youngest, and a short name or a small number comes after a large one.
+/// The place of a file in the order of writing: later ones are greater. Times are coarse: of files last written to at
+/// once, as far as can be told, the one that the pattern names is the youngest, and then the names tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Age<'a>(i64, bool, Reverse<usize>, Reverse<&'a Path>);
+pub struct Age<'a>(i64, bool, Rank<'a>);
 
 impl<'a> Age<'a> {
     /// The age of a file last written to at `modified`.
     pub fn of(modified: i64, is_named: bool, path: &'a Path) -> Self {
-        Self(modified, is_named, Reverse(path.as_os_str().len()), Reverse(path))
+        Self(modified, is_named, Rank::of(path))
+    }
+}
+
+/// What the name of a file tells about its age, by length first: `.10` is older than `.9`, `-10` is younger than `-9`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank<'a> {
+    /// It ends with a date or a serial number, which grow.
+    Serial(usize, &'a Path),
+    /// It ends with a point and a small number, which grows with every rotation: smaller ones are younger.
+    Counter(Reverse<usize>, Reverse<&'a Path>),
+    /// It ends with neither: the log itself.
+    Plain(Reverse<usize>, Reverse<&'a Path>),
+}
+
+/// The most digits of a rotation's counter.
+const COUNTER_DIGITS: usize = 4;
+
+impl<'a> Rank<'a> {
+    fn of(path: &'a Path) -> Self {
+        let name = path.as_os_str().as_bytes();
+        let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        let stem = &name[..name.len() - digits];
+        // A date may have points, too.
+        let is_dated = stem.iter().rev().nth(1).is_some_and(u8::is_ascii_digit);
+        if digits == 0 {
+            Self::Plain(Reverse(name.len()), Reverse(path))
+        } else if digits <= COUNTER_DIGITS && stem.ends_with(b".") && !is_dated {
+            Self::Counter(Reverse(name.len()), Reverse(path))
+        } else {
+            Self::Serial(name.len(), path)
+        }
     }
 }
 
@@ -330,6 +361,27 @@ pub fn is_generation(base: &OsStr, name: &OsStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_files_written_to_at_once_the_names_tell_the_older() {
+        let older_first = [
+            ["app.log.2", "app.log.1"],
+            ["app.log.10", "app.log.9"],
+            ["app.log-000021", "app.log-000022"],
+            ["app.log-9", "app.log-10"],
+            ["app.log-20261120", "app.log-20261121"],
+            ["ecs-agent.log.2026-11-21-09", "ecs-agent.log.2026-11-21-10"],
+            ["app.log.2026.11.20", "app.log.2026.11.21"],
+            ["app.log.20261120", "app.log"],
+            ["app.log.1", "app.log"],
+            ["app.log.old", "app.log"],
+        ];
+        for [older, younger] in older_first {
+            let age = |name| Age::of(7, true, Path::new(name));
+            assert!(age(older) < age(younger), "{older} is older than {younger}");
+            assert!(Age::of(8, false, Path::new(older)) > age(younger), "the time of {older} tells more");
+        }
+    }
 
     #[test]
     fn generations_have_a_number_a_date_or_old_at_their_end() {

@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 
 /// How long a text that is no longer where it was is looked for before what comes after it is read.
 const SEARCH_FOR: Duration = Duration::from_secs(1);
+/// How long a file of which everything was read is looked for, which holds up nothing: given up while generations are
+/// being renamed, it would be taken for a new file when it is seen again, and shipped once more.
+const REMEMBERED_FOR: Duration = Duration::from_secs(10);
 /// How long a file that has been read and rotated away stays open: its writer may not have noticed yet.
 const LINGER: Duration = Duration::from_secs(60);
 /// How long a file that no name leads to stays open after its last growth.
@@ -502,7 +505,8 @@ impl Trail {
         self.files.retain(|file| {
             index += 1;
             let Place::Lost { since, is_wanted } = file.place else { return true };
-            let keeps = is_wanted && now.saturating_duration_since(since) < SEARCH_FOR;
+            let patience = if is_wanted { SEARCH_FOR } else { REMEMBERED_FOR };
+            let keeps = now.saturating_duration_since(since) < patience;
             if !keeps {
                 given_up.push(file.key);
             }
@@ -533,8 +537,8 @@ impl Trail {
         let is_last = self.files[index + 1..].iter().all(Followed::is_empty_now);
         let file = &mut self.files[index];
         let meta = match &file.place {
-            Place::Lost { .. } => return Ok(Step::Wait),
-            Place::Parked => return Ok(Step::Pass),
+            Place::Lost { is_wanted: true, .. } => return Ok(Step::Wait),
+            Place::Lost { is_wanted: false, .. } | Place::Parked => return Ok(Step::Pass),
             Place::Open(open) => open.metadata()?,
         };
         let (size, modified) = (meta.len(), modified_of(&meta));
@@ -612,11 +616,16 @@ impl Trail {
         forgotten
     }
 
-    /// Goes back to what has been shipped, as far as files are still there.
-    pub fn rewind(&mut self, shipped: &SourceState) {
+    /// Goes back to what has been shipped. A file that was closed at its end is looked for again.
+    pub fn rewind(&mut self, shipped: &SourceState, now: Instant) {
         for file in &mut self.files {
             let known = shipped.files.iter().find(|known| known.key == file.key);
-            file.read = known.map_or_else(Position::start, |known| known.position);
+            let read = known.map_or_else(Position::start, |known| known.position);
+            if matches!(file.place, Place::Parked) && read != file.read {
+                file.place = Place::Lost { since: now, is_wanted: true };
+                self.look_again = true;
+            }
+            file.read = read;
         }
     }
 }
