@@ -188,10 +188,14 @@ pub struct Trail {
     ignored: Vec<Ignored>,
     /// Copies of files followed, as they are made by `copytruncate` before it truncates.
     copies: Vec<Ignored>,
+    /// Generations without a line, and since when they have been seen.
+    awaited: Vec<(FileId, Instant)>,
     lines: FingerprintLines,
     /// How long a file must not have grown for its last event to be whole.
     quiet: Duration,
     look_again: bool,
+    /// There is a file of which the next look tells what it is. What may be younger is not begun before that.
+    holds: bool,
     /// The keys of files that were given up, until somebody is told.
     given_up: Vec<u64>,
 }
@@ -200,6 +204,12 @@ static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
 fn next_key() -> u64 {
     NEXT_KEY.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Whether a file last written to at `modified` may still be in the making.
+fn is_recent(modified: i64) -> bool {
+    let age = jiff::Timestamp::now().as_nanosecond() - i128::from(modified);
+    (0..SEARCH_FOR.as_nanos() as i128).contains(&age)
 }
 
 fn as_ignored(entry: &Entry) -> Ignored {
@@ -260,9 +270,11 @@ impl Trail {
             files: Vec::new(),
             ignored: Vec::new(),
             copies: Vec::new(),
+            awaited: Vec::new(),
             lines,
             quiet,
             look_again: false,
+            holds: false,
             given_up: Vec::new(),
         }
     }
@@ -315,11 +327,13 @@ impl Trail {
     pub fn update(&mut self, mut entries: Vec<Entry>, now: Instant) -> Vec<Note> {
         let mut notes = Vec::new();
         self.look_again = false;
+        self.holds = false;
         for file in &mut self.files {
             file.on_disk = false;
         }
         self.ignored.retain(|ignored| entries.iter().any(|entry| entry.id == ignored.id));
         self.copies.retain(|copy| entries.iter().any(|entry| entry.id == copy.id));
+        self.awaited.retain(|(id, _)| entries.iter().any(|entry| entry.id == *id));
         let is_left = |trail: &Self, entry: &Entry| {
             let same = as_ignored(entry);
             trail.ignored.contains(&same) || trail.copies.contains(&same)
@@ -335,7 +349,11 @@ impl Trail {
         // Before a copy could be taken for it, each lost file that is still in its inode.
         entries.retain(|entry| !self.is_back(entry, now, &mut notes));
         for entry in &entries {
-            self.place(entry, now, &mut notes);
+            if !self.place(entry, now, &mut notes) {
+                self.look_again = true;
+                self.holds = true;
+                break;
+            }
         }
         self.give_up_search(now, &mut notes);
         notes
@@ -392,31 +410,46 @@ impl Trail {
         }
     }
 
-    /// Decides what a file is that no open file is known to be.
-    fn place(&mut self, entry: &Entry, now: Instant, notes: &mut Vec<Note>) {
+    /// Decides what a file is that no open file is known to be. False when that cannot be told before the next look.
+    fn place(&mut self, entry: &Entry, now: Instant, notes: &mut Vec<Note>) -> bool {
         let opened = File::open(&entry.path).and_then(|file| Ok((id_of(&file.metadata()?), file)));
         let found = opened.and_then(|(id, file)| Ok((id, Fingerprint::of(&file, self.lines)?, file)));
         let (id, print, file) = match found {
             Ok(found) => found,
-            Err(err) if err.kind() == io::ErrorKind::NotFound => return self.look_again = true,
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return false,
             Err(err) => {
-                return notes.push(Note::Unreadable { path: entry.path.clone(), reason: err.to_string() });
+                notes.push(Note::Unreadable { path: entry.path.clone(), reason: err.to_string() });
+                return true;
             }
         };
         if id != entry.id {
             // It was renamed just now.
-            return self.look_again = true;
+            return false;
         }
         match &print {
-            Some(print) if self.is_twin(print, &file, entry, now, notes) => return,
+            Some(print) if self.is_twin(print, &file, entry, now, notes) => return true,
             // It may be a copy that is being made. Whose generation it is shows when it has a line.
-            None if entry.role == Role::Generation => return self.look_again = true,
+            None if entry.role == Role::Generation => {
+                self.look_again = true;
+                return !self.is_awaited(entry, now);
+            }
             _ => {}
         }
-        if let Some(index) = self.lost_with_text_of(&file) {
-            return self.files[index].bind(file, entry, now);
+        match self.lost_with_text_of(&file) {
+            Some(index) => self.files[index].bind(file, entry, now),
+            None => self.adopt(entry, InitialPosition::StartOfFile, notes),
         }
-        self.adopt(entry, InitialPosition::StartOfFile, notes);
+        true
+    }
+
+    /// Whether a generation without a line was made so recently that one may still come.
+    fn is_awaited(&mut self, entry: &Entry, now: Instant) -> bool {
+        let known = self.awaited.iter().find(|(id, _)| *id == entry.id).map(|(_, since)| *since);
+        let since = known.unwrap_or(now);
+        if known.is_none() {
+            self.awaited.push((entry.id, now));
+        }
+        is_recent(entry.modified) && now.saturating_duration_since(since) < SEARCH_FOR
     }
 
     /// The lost file whose text `file` has.
@@ -536,6 +569,9 @@ impl Trail {
         // An empty file says nothing about whether this one has had its day.
         let is_last = self.files[index + 1..].iter().all(Followed::is_empty_now);
         let file = &mut self.files[index];
+        if self.holds && file.read.offset == 0 {
+            return Ok(Step::Wait);
+        }
         let meta = match &file.place {
             Place::Lost { is_wanted: true, .. } => return Ok(Step::Wait),
             Place::Lost { is_wanted: false, .. } | Place::Parked => return Ok(Step::Pass),
