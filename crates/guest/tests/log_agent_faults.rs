@@ -76,13 +76,16 @@ fn writers(dir: &Path, stop: &Arc<AtomicBool>) -> Vec<JoinHandle<usize>> {
 /// When one is missing or came too early.
 fn check(stream: &str, received: &[String], written: usize) -> Result<usize, String> {
     let (mut next, mut twice) = (0, 0);
-    for message in received {
+    for (at, message) in received.iter().enumerate() {
         let mut words = message.split(' ');
         assert_eq!(words.next(), Some(stream), "{message}");
         let number: usize = words.next().unwrap().parse().unwrap();
         assert_eq!(words.next().unwrap().len(), number % 60, "{message}");
         if number > next {
-            return Err(format!("{stream}: line {number} came where {next} was due"));
+            let due = format!("{stream} {next:08} ");
+            let later = received[at..].iter().any(|message| message.starts_with(&due));
+            let what = if later { "came later" } else { "never came" };
+            return Err(format!("{stream}: line {number} came where {next} was due, which {what}"));
         }
         if number == next { next += 1 } else { twice += 1 }
     }

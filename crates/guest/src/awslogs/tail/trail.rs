@@ -391,23 +391,22 @@ impl Trail {
         true
     }
 
-    /// Whether a lost file is still, or again, in this inode.
+    /// Whether a lost file is still, or again, in this inode. Several may have been there one after the other.
     fn is_back(&mut self, entry: &Entry, now: Instant, notes: &mut Vec<Note>) -> bool {
-        let Some(lost) = self.files.iter_mut().find(|file| file.is_lost() && file.id.ino == entry.id.ino)
-        else {
+        if !self.files.iter().any(|file| file.is_lost() && file.id.ino == entry.id.ino) {
             return false;
-        };
-        let opened = File::open(&entry.path).and_then(|file| Ok((id_of(&file.metadata()?), file)));
-        match opened {
-            Ok((id, file)) if id == entry.id && lost.is_of(&file).unwrap_or_default() => {
-                if lost.path != entry.path {
-                    notes.push(Note::Rotated { from: lost.path.clone(), to: entry.path.clone() });
-                }
-                lost.bind(file, entry, now);
-                true
-            }
-            _ => false,
         }
+        let opened = File::open(&entry.path).and_then(|file| Ok((id_of(&file.metadata()?), file)));
+        let Some((_, file)) = opened.ok().filter(|(id, _)| *id == entry.id) else { return false };
+        let was_here = |known: &&mut Followed| {
+            known.is_lost() && known.id.ino == entry.id.ino && known.is_of(&file).unwrap_or_default()
+        };
+        let Some(lost) = self.files.iter_mut().find(was_here) else { return false };
+        if lost.path != entry.path {
+            notes.push(Note::Rotated { from: lost.path.clone(), to: entry.path.clone() });
+        }
+        lost.bind(file, entry, now);
+        true
     }
 
     /// Decides what a file is that no open file is known to be. False when that cannot be told before the next look.
