@@ -128,6 +128,8 @@ def deploy(cloud, net, images, template, name, **values):
 def member(request, cloud, net, images, proxy):
     """The container instance of a cluster that came up through the proxy, with its stack's name and its cluster's."""
     name, (template, _, parameters) = request.param, CLUSTERS[request.param]
+    if name == "seed" and seed.directory() == seed.FIXTURE:
+        pytest.skip("the fixture's first run knows no proxy")
     done = deploy(cloud, net, images, template, name, ProxyUrl=proxy.url, **parameters)
     assert done.returncode == 0, done.stdout + done.stderr
     [instance] = [one for one in cloud.instances("running") if one["SubnetId"] == net["private"]]

@@ -30,6 +30,8 @@ EMPTY = f"{PREFIX}/var/log/ecs/audit.log"
 @pytest.fixture(scope="module")
 def instance(cloud, base_layers, tmp_path_factory):
     """The id of the one instance of the stack that `drydock up` makes of the seed's two folders."""
+    if seed.directory() == seed.FIXTURE:
+        pytest.skip("the fixture's first run configures no log agent; test_init.py has one that does")
     root = tmp_path_factory.mktemp("seed")
     for name in ("packer-ecs", "todobackend-aws"):
         if not (seed.directory() / name).exists():
